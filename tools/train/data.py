@@ -1,0 +1,183 @@
+"""Photos: packing the data sets into one array, sampling batches and augmenting them.
+
+Contract
+  pack(data_root, out)      reads every image set under data_root (tar shards, index.tsv) once and writes
+                            out/<part>.images.npy   uint8 [n, 96, 96, 3]  short side 96 bicubic, centre crop
+                            out/<part>.rows.json    one [set, category, native short side, path] per photo
+                            for the parts train, val (a fixed 4 % of the train split) and test.
+  Photos(out, part)         gives those arrays back, the pixels memory-mapped.
+  Sampler                   draws row numbers with tempered weights; its state is its random generator.
+  augment(...)              uint8 batch -> normalised float batch, all on whole batches.
+
+Pixels are never turned into anything but tensors: no photo is copied into the repository.
+"""
+import hashlib
+import io
+import json
+import os
+import tarfile
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+SIZE = 96
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+SETS = ("caltech101", "food101", "tiny-imagenet", "cifar100", "cifar10", "scenes6", "scene15-gray",
+        "animals", "imagenet18", "imagenet-samples", "natural3")
+HELD_OUT = 0.04
+
+
+def square(image, size=SIZE):
+    """PIL image -> uint8 [size, size, 3], as the engine and CLIPImageProcessor do it."""
+    from PIL import Image
+    image = image.convert("RGB")
+    w, h = image.size
+    if w <= h:
+        w, h = size, int(size * h / w)
+    else:
+        w, h = int(size * w / h), size
+    if image.size != (w, h):
+        image = image.resize((w, h), Image.BICUBIC)
+    left, top = (w - size) // 2, (h - size) // 2
+    return np.asarray(image.crop((left, top, left + size, top + size)))
+
+
+def held_out(path):
+    """Whether a training photo belongs to the validation part; depends on its path only."""
+    digest = hashlib.sha256(path.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < HELD_OUT * 2 ** 32
+
+
+def _read_shard(job):
+    from PIL import Image
+    set_name, shard = job
+    pixels, rows = [], []
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            if not member.isfile() or not member.name.endswith(".webp"):
+                continue
+            split, category, _ = member.name.split("/", 2)
+            image = Image.open(io.BytesIO(tar.extractfile(member).read()))
+            part = "test" if split == "test" else (
+                "val" if held_out(set_name + "/" + member.name) else "train")
+            rows.append((part, [set_name, category, min(image.size), member.name]))
+            pixels.append(square(image))
+    return np.stack(pixels), rows
+
+
+def pack(data_root, out, workers=2):
+    os.makedirs(out, exist_ok=True)
+    jobs = [(s, os.path.join(data_root, s, f)) for s in SETS if os.path.isdir(os.path.join(data_root, s))
+            for f in sorted(os.listdir(os.path.join(data_root, s))) if f.endswith(".tar.gz")]
+    parts = {"train": ([], []), "val": ([], []), "test": ([], [])}
+    with ProcessPoolExecutor(workers) as pool:
+        for (set_name, shard), (pixels, rows) in zip(jobs, pool.map(_read_shard, jobs)):
+            print("packed", set_name, os.path.basename(shard), len(rows), flush=True)
+            for part, (arrays, kept) in parts.items():
+                chosen = [i for i, (p, _) in enumerate(rows) if p == part]
+                if chosen:
+                    arrays.append(pixels[chosen])
+                    kept.extend(rows[i][1] for i in chosen)
+    for part, (arrays, kept) in parts.items():
+        np.save(os.path.join(out, part + ".images.npy"), np.concatenate(arrays))
+        with open(os.path.join(out, part + ".rows.json"), "w") as f:
+            json.dump(kept, f)
+        print(part, len(kept), "photos", flush=True)
+
+
+class Photos:
+    def __init__(self, folder, part):
+        self.pixels = np.load(os.path.join(folder, part + ".images.npy"), mmap_mode="r")
+        with open(os.path.join(folder, part + ".rows.json")) as f:
+            self.rows = json.load(f)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def batch(self, indices):
+        """uint8 tensor [n, 3, H, W]."""
+        return torch.from_numpy(np.ascontiguousarray(self.pixels[np.asarray(indices)])).permute(0, 3, 1, 2)
+
+
+class Sampler:
+    """Draws rows so that small and sharp sets are not drowned by the many 32-pixel photos.
+
+    Weight of a set: (its number of photos) ** 0.65, times 0.4 for photos below 64 pixels; inside a set a
+    category weighs the square root of its number of photos.
+    """
+
+    def __init__(self, rows, seed):
+        count, per_set = {}, {}
+        for s, c, side, _ in rows:
+            count[s, c] = count.get((s, c), 0) + 1
+            per_set[s] = per_set.get(s, 0) + 1
+        weight = np.array([count[s, c] ** -0.5 for s, c, _, _ in rows])
+        sets = np.array([s for s, _, _, _ in rows])
+        for s, n in per_set.items():
+            here = sets == s
+            low = min(rows[i][2] for i in np.flatnonzero(here)[:1]) < 64
+            weight[here] *= n ** 0.65 * (0.4 if low else 1.0) / weight[here].sum()
+        self.cumulative = np.cumsum(weight / weight.sum())
+        self.random = np.random.RandomState(seed)
+
+    def draw(self, n):
+        return np.searchsorted(self.cumulative, self.random.random_sample(n) * self.cumulative[-1]).clip(
+            0, len(self.cumulative) - 1)
+
+    def state(self):
+        return self.random.get_state()
+
+    def restore(self, state):
+        self.random.set_state(state)
+
+
+def normalise(pixels):
+    """uint8 [n, 3, H, W] -> float32, CLIP mean and deviation."""
+    mean = torch.tensor(MEAN).view(1, 3, 1, 1)
+    std = torch.tensor(STD).view(1, 3, 1, 1)
+    return (pixels.float() / 255 - mean) / std
+
+
+def augment(pixels, sides, generator, size=SIZE, smallest=0.3):
+    """Random resized crop, mirror, colour, and random loss of detail, for a whole batch.
+
+    pixels  uint8 [n, 3, 96, 96];  sides  native short side of each photo;  size  the side wanted.
+    Sharp photos are blurred now and then so that "blurry" does not come to mean "from the 32-pixel sets".
+    """
+    n = len(pixels)
+
+    def rand(*shape):
+        return torch.rand(*shape, generator=generator)
+
+    x = pixels.float() / 255
+    # Loss of detail first: some of the photos of 64 pixels and more go down to 24..64 pixels and back.
+    sharp = torch.tensor([side >= 64 for side in sides]) & (rand(n) < 0.2)
+    if sharp.any():
+        small = int(torch.randint(24, 64, (1,), generator=generator))
+        low = F.interpolate(x[sharp], size=(small, small), mode="bilinear", align_corners=False, antialias=True)
+        x[sharp] = F.interpolate(low, size=x.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
+    # Crop and mirror in one sampling grid.
+    area = smallest + (1 - smallest) * rand(n)
+    ratio = torch.exp((rand(n) * 2 - 1) * 0.2877)  # 3/4 .. 4/3
+    w = (area * ratio).sqrt().clamp(max=1)
+    h = (area / ratio).sqrt().clamp(max=1)
+    dx = (rand(n) * 2 - 1) * (1 - w)
+    dy = (rand(n) * 2 - 1) * (1 - h)
+    flip = torch.where(rand(n) < 0.5, -torch.ones(n), torch.ones(n))
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 0, 2] = w * flip, dx
+    theta[:, 1, 1], theta[:, 1, 2] = h, dy
+    grid = F.affine_grid(theta, [n, 3, size, size], align_corners=False)
+    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    # Colour: brightness, contrast, saturation.
+    def factor(spread):
+        return 1 + (rand(n, 1, 1, 1) * 2 - 1) * spread
+    x = x * factor(0.25)
+    x = (x - x.mean((1, 2, 3), keepdim=True)) * factor(0.25) + x.mean((1, 2, 3), keepdim=True)
+    grey = x.mean(1, keepdim=True)
+    saturation = torch.where(rand(n, 1, 1, 1) < 0.05, torch.zeros(n, 1, 1, 1), factor(0.25))
+    x = ((x - grey) * saturation + grey).clamp(0, 1)
+    return (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
