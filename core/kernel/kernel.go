@@ -1,0 +1,64 @@
+// Package kernel is the arithmetic of the engine: matrix products, their
+// quantization, and the elementwise functions between them, on plain slices.
+//
+// Matrices are row-major. Every function has a generic Go twin that is the
+// reference, and, in a WebAssembly build with GOEXPERIMENT=simd, a 128-bit SIMD
+// implementation. Both give the same integers always and the same float bits
+// for finite input: the order of every sum is part of a function's contract and
+// no product is fused into the sum that follows it. Sums in "four-lane order"
+// keep four partial sums from 0, lane l taking the elements whose index is
+// l mod 4, in increasing order, and end as (lane0+lane1)+(lane2+lane3).
+//
+// Lengths are the caller's promise; a slice that is too short panics.
+package kernel
+
+// Align is the multiple to which the inner dimension of an integer product is
+// padded.
+const Align = 16
+
+// PadK returns k rounded up to a multiple of Align.
+func PadK(k int) int { return (k + Align - 1) &^ (Align - 1) }
+
+// Name returns the implementation that this build uses: "generic" or "simd128".
+func Name() string { return name }
+
+// Scratch holds work buffers that grow to the largest product seen and are
+// never shrunk. The zero value is ready. It serves one call at a time.
+type Scratch struct {
+	a16 []int16 // left operand, widened
+	w16 []int16 // panel of the right operand's rows, widened
+}
+
+// grow returns b with length n, keeping nothing of its contents.
+func grow(b []int16, n int) []int16 {
+	if cap(b) < n {
+		return make([]int16, n)
+	}
+	return b[:n]
+}
+
+// Texts of the panics on misuse.
+const (
+	badDim   = "kernel: negative dimension"
+	badPad   = "kernel: inner dimension is not a multiple of Align"
+	badLd    = "kernel: leading dimension below the row length"
+	badLen   = "kernel: slices of different length"
+	shortDst = "kernel: destination too short"
+	shortSrc = "kernel: source too short"
+	shortRow = "kernel: per-row vector too short"
+	shortCol = "kernel: per-column vector too short"
+)
+
+// checkMatrix panics with short where a has no room for rows×cols with leading
+// dimension ld.
+func checkMatrix(have, ld, rows, cols int, short string) {
+	if rows < 0 || cols < 0 {
+		panic(badDim)
+	}
+	if ld < cols {
+		panic(badLd)
+	}
+	if rows > 0 && have < (rows-1)*ld+cols {
+		panic(short)
+	}
+}
