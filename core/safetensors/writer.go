@@ -1,0 +1,140 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"io"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/ecor-clip/ecor/core/errs"
+)
+
+// TensorData is a tensor to write.
+type TensorData struct {
+	Name  string
+	DType DType
+	Shape []int
+	Data  []byte // little-endian elements, rows one after another
+}
+
+// Write writes a file: the metadata by key, the tensors in the given order.
+// The header is padded with spaces so that the data begins at a multiple of
+// eight bytes. The same arguments give the same bytes.
+func Write(w io.Writer, metadata map[string]string, tensors []TensorData) error {
+	head, err := appendHeader(make([]byte, 8), metadata, tensors)
+	if err != nil {
+		return err
+	}
+	for len(head)%8 != 0 {
+		head = append(head, ' ')
+	}
+	if len(head)-8 > MaxHeader {
+		return errs.New("safetensors: header of ", len(head)-8, " bytes: limit is ", MaxHeader)
+	}
+	binary.LittleEndian.PutUint64(head, uint64(len(head)-8))
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	for i := range tensors {
+		if _, err := w.Write(tensors[i].Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendHeader(b []byte, metadata map[string]string, tensors []TensorData) ([]byte, error) {
+	if len(tensors) > MaxTensors {
+		return nil, errs.New("safetensors: ", len(tensors), " tensors: limit is ", MaxTensors)
+	}
+	b = append(b, '{')
+	if len(metadata) > 0 {
+		b = append(b, `"`+metadataKey+`":{`...)
+		keys := make([]string, 0, len(metadata))
+		for key := range metadata {
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		for i, key := range keys {
+			value := metadata[key]
+			if !utf8.ValidString(key) || !utf8.ValidString(value) {
+				return nil, errs.New("safetensors: metadata ", errs.Quote(key), " is not valid UTF-8")
+			}
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSONString(b, key)
+			b = append(b, ':')
+			b = appendJSONString(b, value)
+		}
+		b = append(b, '}')
+	}
+	var end uint64
+	names := make(map[string]bool, len(tensors))
+	for i := range tensors {
+		t := &tensors[i]
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		if names[t.Name] {
+			return nil, tensorError(t.Name, "appears twice")
+		}
+		names[t.Name] = true
+		if i > 0 || len(metadata) > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSONString(b, t.Name)
+		b = append(b, `:{"dtype":"`+t.DType.String()+`","shape":[`...)
+		for j, dim := range t.Shape {
+			if j > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(dim), 10)
+		}
+		b = append(b, `],"data_offsets":[`...)
+		b = strconv.AppendUint(b, end, 10)
+		b = append(b, ',')
+		end += uint64(len(t.Data))
+		b = strconv.AppendUint(b, end, 10)
+		b = append(b, "]}"...)
+	}
+	return append(b, '}'), nil
+}
+
+// check reports what would make the written file unreadable.
+func (t *TensorData) check() error {
+	if t.Name == metadataKey {
+		return tensorError(t.Name, "the name is reserved")
+	}
+	if !utf8.ValidString(t.Name) {
+		return tensorError(t.Name, "the name is not valid UTF-8")
+	}
+	if int(t.DType) >= len(dtypes) {
+		return tensorError(t.Name, "unknown ", t.DType.String())
+	}
+	if len(t.Shape) > MaxDims {
+		return tensorError(t.Name, len(t.Shape), " dimensions: limit is ", MaxDims)
+	}
+	size, ok := byteSize(t.DType, t.Shape)
+	if !ok || size != uint64(len(t.Data)) {
+		return tensorError(t.Name, len(t.Data), " bytes of data do not fit shape ", shapeText(t.Shape), " of ", t.DType.String())
+	}
+	return nil
+}
+
+func appendJSONString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < 0x20:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
