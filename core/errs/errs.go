@@ -7,10 +7,42 @@ import (
 	"strconv"
 )
 
-// New returns an error whose text is the concatenation of parts. Strings,
-// integers, float32, float64, bool and errors are understood; anything else is
-// written as "?".
-func New(parts ...any) error { return errors.New(Text(parts...)) }
+// Kind says what sort of mistake an error reports.
+type Kind uint8
+
+// Kinds of errors.
+const (
+	BadInput Kind = iota // the data or the request is wrong
+	Limit                // a documented limit is exceeded
+	State                // the call came at the wrong time
+)
+
+type kindError struct {
+	kind Kind
+	text string
+}
+
+func (e *kindError) Error() string { return e.text }
+
+// New returns an error of kind BadInput whose text is the concatenation of
+// parts. Strings, integers, float32, float64, bool and errors are understood;
+// anything else is written as "?".
+func New(parts ...any) error { return &kindError{BadInput, Text(parts...)} }
+
+// OverLimit returns an error of kind Limit.
+func OverLimit(parts ...any) error { return &kindError{Limit, Text(parts...)} }
+
+// WrongState returns an error of kind State.
+func WrongState(parts ...any) error { return &kindError{State, Text(parts...)} }
+
+// KindOf returns the kind of err; errors from elsewhere are BadInput.
+func KindOf(err error) Kind {
+	var k *kindError
+	if errors.As(err, &k) {
+		return k.kind
+	}
+	return BadInput
+}
 
 // Text concatenates parts as New does.
 func Text(parts ...any) string {

@@ -1,0 +1,109 @@
+#!/bin/sh
+# The one entry to this repository. Everything it makes goes to dist/.
+#
+#   ./build.sh build        dist/ecor.wasm, dist/weights/, dist/www/
+#   ./build.sh run          build, then serve the page on localhost
+#   ./build.sh test         every Go test, natively and (core/) as WebAssembly
+#   ./build.sh test-lint    gofmt, go vet, staticcheck, TypeScript's checker (npm)
+#   ./build.sh test-train   tests of tools/train (Python with PyTorch)
+#   ./build.sh bench        speed, sizes, cold start, memory
+#   ./build.sh soak         fuzz targets, SOAK_SECONDS each (default 60)
+#   ./build.sh clean        remove dist/
+#
+# Needs Go 1.24 or newer; it fetches the toolchain named below by itself.
+set -eu
+cd "$(dirname "$0")"
+
+export GOTOOLCHAIN=go1.27.4
+export GOEXPERIMENT=simd
+# The experiment has no meaning for the C toolchain; nothing here uses cgo.
+export CGO_ENABLED=0
+
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+module() {
+	mkdir -p dist
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags="-s -w" -trimpath -o dist/ecor.wasm.new ./wasm
+	mv dist/ecor.wasm.new dist/ecor.wasm
+	echo "dist/ecor.wasm: $(wc -c <dist/ecor.wasm) bytes, $(gzip -9 -c dist/ecor.wasm | wc -c) with gzip"
+}
+
+# weights makes the browser weights again only when something they depend on
+# has changed.
+weights() {
+	for pack in weights/labels/*.json; do
+		set -- "$@" -labels "$pack"
+	done
+	stamp=$(cat weights/ecor-mini/* weights/labels/*.json $(find core tools/quantize wasm/host/labelpack -name '*.go') | cksum)
+	if [ "$(cat dist/weights/stamp 2>/dev/null)" = "$stamp" ]; then
+		echo "dist/weights: up to date"
+		return
+	fi
+	go run ./tools/quantize -in weights/ecor-mini "$@" -out dist/weights
+	echo "$stamp" >dist/weights/stamp
+}
+
+build() {
+	module
+	weights
+	go run ./www/site build -dist dist
+}
+
+runner() {
+	mkdir -p dist
+	go build -o dist/wasirun ./tools/wasirun
+}
+
+test_go() {
+	go test ./...
+	runner
+	echo "core/ as WebAssembly under wazero:"
+	GOOS=wasip1 GOARCH=wasm go test -exec "$PWD/dist/wasirun" ./core/...
+}
+
+test_lint() {
+	unformatted=$(gofmt -l core wasm www tools)
+	if [ -n "$unformatted" ]; then
+		echo "gofmt would change:" $unformatted
+		exit 1
+	fi
+	go vet ./...
+	GOOS=wasip1 GOARCH=wasm go vet ./core/... ./wasm
+	go run "$STATICCHECK" ./...
+	(cd www && npm ci --ignore-scripts --no-audit --no-fund && npm run check)
+}
+
+test_train() {
+	python=${PYTHON:-python3}
+	"$python" -m unittest discover -s tools/train/tests -t .
+}
+
+soak() {
+	for package in $(go list ./core/... ./wasm/...); do
+		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+			echo "$package $target"
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "${SOAK_SECONDS:-60}s" "$package"
+		done
+	done
+}
+
+case "${1:-}" in
+build) build ;;
+run)
+	build
+	exec go run ./www/site serve -dir dist/www
+	;;
+test) test_go ;;
+test-lint) test_lint ;;
+test-train) test_train ;;
+bench)
+	build
+	go run ./tools/bench
+	;;
+soak) soak ;;
+clean) rm -rf dist ;;
+*)
+	sed -n '2,12s/^# \{0,1\}//p' "$0"
+	exit 2
+	;;
+esac

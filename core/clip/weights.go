@@ -1,0 +1,409 @@
+package clip
+
+import (
+	"math"
+
+	"github.com/ecor-clip/ecor/core/bpe"
+	"github.com/ecor-clip/ecor/core/errs"
+	"github.com/ecor-clip/ecor/core/kernel"
+	"github.com/ecor-clip/ecor/core/safetensors"
+)
+
+// MaxWeightBytes bounds the memory that the tensors of a weights file may take.
+const MaxWeightBytes = 2 << 30
+
+// Model holds the weights of both towers. It is read-only after loading.
+type Model struct {
+	Config
+	Parameters uint64  // weights of both towers, scales not counted
+	LogitScale float32 // factor of cosines, after exp
+	Tokenizer  *bpe.Tokenizer
+
+	patch           linear    // (vision width, 3·patch·patch), no bias
+	classEmbedding  []float32 // (vision width)
+	visionPosition  []float32 // (patches+1, vision width)
+	preNorm         norm
+	visionLayers    []layer
+	postNorm        norm
+	imageProjection linear // (projection, vision width), no bias
+
+	token          embedding
+	textPosition   []float32 // (context, text width)
+	textLayers     []layer
+	finalNorm      norm
+	textProjection linear // (projection, text width), no bias
+}
+
+// embedding is a table of vectors, float32 or int8 with one scale a row.
+type embedding struct {
+	width int
+	f32   []float32 // (rows, width)
+	q     []int8    // (rows, width)
+	scale []float32 // (rows)
+}
+
+// row writes vector i to dst (width).
+func (e *embedding) row(dst []float32, i int) {
+	if e.f32 != nil {
+		copy(dst, e.f32[i*e.width:(i+1)*e.width])
+		return
+	}
+	s := e.scale[i]
+	for j, q := range e.q[i*e.width : (i+1)*e.width] {
+		dst[j] = float32(s * float32(q))
+	}
+}
+
+// A slot is where one tensor of the file goes.
+type slot struct {
+	shape []int
+	load  map[safetensors.DType]loader // the types it may have
+	got   bool
+}
+
+// A loader makes room for a tensor and returns the function that stores
+// consecutive pieces of its bytes; off counts bytes from the tensor's start.
+type loader func() func(off uint64, p []byte)
+
+// Loader builds a Model from a weights file that arrives in pieces. Tensors go
+// straight to where they stay.
+type Loader struct {
+	model   *Model
+	slots   map[string]*slot
+	store   func(off uint64, p []byte)
+	current *safetensors.Tensor
+
+	vocab, merges []byte
+	logitScale    []float32
+	decoder       *safetensors.Decoder
+}
+
+// NewLoader starts the loading of a file of the given size in bytes.
+func NewLoader(size uint64) (*Loader, error) {
+	l := &Loader{}
+	d, err := safetensors.NewDecoder(size, l)
+	if err != nil {
+		return nil, err
+	}
+	l.decoder = d
+	return l, nil
+}
+
+// Write takes the next bytes of the file.
+func (l *Loader) Write(p []byte) error { return l.decoder.Write(p) }
+
+// Close returns the model after the last byte.
+func (l *Loader) Close() (*Model, error) {
+	if err := l.decoder.Close(); err != nil {
+		return nil, err
+	}
+	m := l.model
+	tok, err := bpe.New(l.vocab, l.merges)
+	if err != nil {
+		return nil, err
+	}
+	if tok.Len() != m.VocabSize {
+		return nil, errs.New("weights: the tokenizer has ", tok.Len(), " tokens, text.vocab_size is ", m.VocabSize)
+	}
+	if tok.BOS() != m.BOS || tok.EOS() != m.EOS {
+		return nil, errs.New("weights: text.bos ", m.BOS, " and text.eos ", m.EOS,
+			" differ from the tokenizer's ", tok.BOS(), " and ", tok.EOS())
+	}
+	m.Tokenizer = tok
+	m.LogitScale = kernel.Exp(l.logitScale[0])
+	if !(m.LogitScale > 0 && m.LogitScale <= math.MaxFloat32) {
+		return nil, errs.New("weights: logit_scale ", l.logitScale[0], " is out of range")
+	}
+	m.finish()
+	return m, nil
+}
+
+// Header implements safetensors.Handler: it checks every tensor's name, type
+// and shape before it makes room for any.
+func (l *Loader) Header(h *safetensors.Header) error {
+	c, err := parseConfig(h.Metadata)
+	if err != nil {
+		return err
+	}
+	l.model = newModel(c)
+	l.slots = make(map[string]*slot)
+	l.describe()
+	var bytes uint64
+	for i := range h.Tensors {
+		t := &h.Tensors[i]
+		s, ok := l.slots[t.Name]
+		if !ok {
+			return errs.New("weights: unexpected tensor ", errs.Quote(t.Name))
+		}
+		if _, ok := s.load[t.DType]; !ok {
+			return errs.New("weights: tensor ", t.Name, " has type ", t.DType.String(), ", which scheme ", c.Scheme, " does not use there")
+		}
+		if !sameShape(t.Shape, s.shape) {
+			return errs.New("weights: tensor ", t.Name, " has shape ", shapeText(t.Shape), ", want ", shapeText(s.shape))
+		}
+		s.got = true
+		bytes += t.End - t.Begin
+	}
+	for name, s := range l.slots {
+		if !s.got {
+			return errs.New("weights: tensor ", name, " is missing")
+		}
+	}
+	if bytes > MaxWeightBytes {
+		return errs.OverLimit("weights: ", bytes, " bytes of tensors, at most ", uint64(MaxWeightBytes))
+	}
+	return nil
+}
+
+// Data implements safetensors.Handler.
+func (l *Loader) Data(t *safetensors.Tensor, off uint64, p []byte) error {
+	if l.current != t {
+		l.current = t
+		l.store = l.slots[t.Name].load[t.DType]()
+	}
+	l.store(off, p)
+	return nil
+}
+
+func sameShape(a, b []int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		// −1 stands for any length
+		if a[i] != b[i] && b[i] != -1 {
+			return false
+		}
+	}
+	return true
+}
+
+func shapeText(s []int) string {
+	b := "["
+	for i, n := range s {
+		if i > 0 {
+			b += ", "
+		}
+		if n == -1 {
+			b += "any"
+		} else {
+			b += errs.Text(n)
+		}
+	}
+	return b + "]"
+}
+
+func newModel(c *Config) *Model {
+	m := &Model{Config: *c}
+	m.patch = linear{in: 3 * c.PatchSize * c.PatchSize, out: c.Vision.Width}
+	m.visionLayers = newLayers(&c.Vision)
+	m.imageProjection = linear{in: c.Vision.Width, out: c.ProjectionDim}
+	m.token.width = c.Text.Width
+	m.textLayers = newLayers(&c.Text)
+	m.textProjection = linear{in: c.Text.Width, out: c.ProjectionDim}
+	return m
+}
+
+func newLayers(t *TowerConfig) []layer {
+	layers := make([]layer, t.Layers)
+	for i := range layers {
+		layers[i] = layer{
+			qkv: linear{in: t.Width, out: 3 * t.Width},
+			out: linear{in: t.Width, out: t.Width},
+			fc1: linear{in: t.Width, out: t.Intermediate},
+			fc2: linear{in: t.Intermediate, out: t.Width},
+		}
+	}
+	return layers
+}
+
+// describe lists every tensor that the configuration asks for.
+func (l *Loader) describe() {
+	m := l.model
+	c := &m.Config
+	l.matrix("vision_model.embeddings.patch_embedding", &m.patch, 0, m.patch.out, false)
+	l.floats("vision_model.embeddings.class_embedding", &m.classEmbedding, c.Vision.Width)
+	l.floats("vision_model.embeddings.position_embedding.weight", &m.visionPosition, c.Patches()+1, c.Vision.Width)
+	l.norm("vision_model.pre_layrnorm", &m.preNorm, &c.Vision)
+	l.layers("vision_model", m.visionLayers, &c.Vision)
+	l.norm("vision_model.post_layernorm", &m.postNorm, &c.Vision)
+	l.matrix("visual_projection", &m.imageProjection, 0, c.ProjectionDim, false)
+
+	l.table("text_model.embeddings.token_embedding", &m.token, c.VocabSize)
+	l.floats("text_model.embeddings.position_embedding.weight", &m.textPosition, c.ContextLength, c.Text.Width)
+	l.layers("text_model", m.textLayers, &c.Text)
+	l.norm("text_model.final_layer_norm", &m.finalNorm, &c.Text)
+	l.matrix("text_projection", &m.textProjection, 0, c.ProjectionDim, false)
+
+	l.floats("logit_scale", &l.logitScale)
+	l.bytes("tokenizer.vocab", &l.vocab)
+	l.bytes("tokenizer.merges", &l.merges)
+}
+
+func (l *Loader) layers(tower string, layers []layer, t *TowerConfig) {
+	for i := range layers {
+		y := &layers[i]
+		p := errs.Text(tower, ".encoder.layers.", i, ".")
+		l.norm(p+"layer_norm1", &y.norm1, t)
+		l.norm(p+"layer_norm2", &y.norm2, t)
+		for j, name := range [...]string{"q_proj", "k_proj", "v_proj"} {
+			l.matrix(p+"self_attn."+name, &y.qkv, j*t.Width, t.Width, true)
+		}
+		l.matrix(p+"self_attn.out_proj", &y.out, 0, t.Width, true)
+		l.matrix(p+"mlp.fc1", &y.fc1, 0, t.Intermediate, true)
+		l.matrix(p+"mlp.fc2", &y.fc2, 0, t.Width, true)
+	}
+}
+
+func (l *Loader) norm(name string, n *norm, t *TowerConfig) {
+	n.epsilon = t.Epsilon
+	l.floats(name+".weight", &n.gamma, t.Width)
+	l.floats(name+".bias", &n.beta, t.Width)
+}
+
+// floats describes a float32 tensor that is kept as it is.
+func (l *Loader) floats(name string, dst *[]float32, shape ...int) {
+	l.slots[name] = &slot{shape: shape, load: map[safetensors.DType]loader{
+		safetensors.F32: func() func(uint64, []byte) {
+			*dst = make([]float32, product(shape))
+			return floatStore(*dst)
+		},
+	}}
+}
+
+// bytes describes a U8 tensor of any length.
+func (l *Loader) bytes(name string, dst *[]byte) {
+	l.slots[name] = &slot{shape: []int{-1}, load: map[safetensors.DType]loader{
+		safetensors.U8: func() func(uint64, []byte) {
+			*dst = nil
+			return func(_ uint64, p []byte) { *dst = append(*dst, p...) }
+		},
+	}}
+}
+
+// matrix describes rows first..first+rows of a linear layer: NAME.weight,
+// NAME.scale with int8 weights, and NAME.bias where the layer has one.
+func (l *Loader) matrix(name string, w *linear, first, rows int, bias bool) {
+	weight := &slot{shape: []int{rows, w.in}, load: map[safetensors.DType]loader{}}
+	if l.model.Scheme == "float32" {
+		weight.load[safetensors.F32] = func() func(uint64, []byte) {
+			if w.f32 == nil {
+				w.f32 = make([]float32, w.in*w.out)
+			}
+			return func(off uint64, p []byte) {
+				i := int(off / 4)
+				for ; len(p) >= 4; p = p[4:] {
+					w.f32[i%w.in*w.out+first+i/w.in] = float32At(p)
+					i++
+				}
+			}
+		}
+	} else {
+		weight.load[safetensors.I8] = func() func(uint64, []byte) {
+			stride := kernel.PadK(w.in)
+			if w.w == nil {
+				w.w = make([]int8, w.out*stride)
+			}
+			return func(off uint64, p []byte) {
+				i := int(off)
+				for len(p) > 0 {
+					row, col := first+i/w.in, i%w.in
+					n := min(w.in-col, len(p))
+					dst := w.w[row*stride+col : row*stride+col+n]
+					for j, b := range p[:n] {
+						dst[j] = int8(b)
+					}
+					p = p[n:]
+					i += n
+				}
+			}
+		}
+		l.part(name+".scale", &w.scale, w.out, first, rows)
+	}
+	l.slots[name+".weight"] = weight
+	if bias {
+		l.part(name+".bias", &w.bias, w.out, first, rows)
+	}
+}
+
+// part describes the float32 values first..first+n of a vector of length total.
+func (l *Loader) part(name string, dst *[]float32, total, first, n int) {
+	l.slots[name] = &slot{shape: []int{n}, load: map[safetensors.DType]loader{
+		safetensors.F32: func() func(uint64, []byte) {
+			if *dst == nil {
+				*dst = make([]float32, total)
+			}
+			return floatStore((*dst)[first : first+n])
+		},
+	}}
+}
+
+// table describes an embedding table.
+func (l *Loader) table(name string, e *embedding, rows int) {
+	shape := []int{rows, e.width}
+	if l.model.Scheme == "float32" {
+		l.floats(name+".weight", &e.f32, shape...)
+		return
+	}
+	l.slots[name+".weight"] = &slot{shape: shape, load: map[safetensors.DType]loader{
+		safetensors.I8: func() func(uint64, []byte) {
+			e.q = make([]int8, rows*e.width)
+			return func(off uint64, p []byte) {
+				for i, b := range p {
+					e.q[int(off)+i] = int8(b)
+				}
+			}
+		},
+	}}
+	l.floats(name+".scale", &e.scale, rows)
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+func floatStore(dst []float32) func(uint64, []byte) {
+	return func(off uint64, p []byte) {
+		i := int(off / 4)
+		for ; len(p) >= 4; p = p[4:] {
+			dst[i] = float32At(p)
+			i++
+		}
+	}
+}
+
+func float32At(p []byte) float32 {
+	return math.Float32frombits(uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24)
+}
+
+// finish computes what follows from the weights and counts them.
+func (m *Model) finish() {
+	count := func(w *linear) {
+		if w.w != nil {
+			w.sum = make([]float32, w.out)
+			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in))
+		}
+		m.Parameters += uint64(w.in*w.out + len(w.bias))
+	}
+	for _, w := range []*linear{&m.patch, &m.imageProjection, &m.textProjection} {
+		count(w)
+	}
+	norms := []*norm{&m.preNorm, &m.postNorm, &m.finalNorm}
+	for _, layers := range [][]layer{m.visionLayers, m.textLayers} {
+		for i := range layers {
+			y := &layers[i]
+			for _, w := range []*linear{&y.qkv, &y.out, &y.fc1, &y.fc2} {
+				count(w)
+			}
+			norms = append(norms, &y.norm1, &y.norm2)
+		}
+	}
+	for _, n := range norms {
+		m.Parameters += uint64(2 * len(n.gamma))
+	}
+	m.Parameters += uint64(len(m.classEmbedding) + len(m.visionPosition) + len(m.textPosition) + m.VocabSize*m.token.width + 1)
+}
