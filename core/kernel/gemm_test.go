@@ -1,0 +1,132 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type (
+	gemmU7S8Func func(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch)
+	gemmFunc     func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int)
+)
+
+// Row and column counts around the tiles (2×4, 4×8), their multiples and primes.
+var (
+	sweepRows = []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 13}
+	sweepCols = []int{0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23}
+)
+
+func fillU7(r *rand.Rand, a []uint8) {
+	for i := range a {
+		a[i] = uint8(r.IntN(128))
+	}
+}
+
+func fillS8(r *rand.Rand, w []int8) {
+	for i := range w {
+		w[i] = int8(r.IntN(255) - 127)
+	}
+}
+
+// checkGemmU7S8 compares gemm with want on one shape; k is the inner dimension
+// before padding.
+func checkGemmU7S8(gemm, want gemmU7S8Func, r *rand.Rand, fillA func(*rand.Rand, []uint8), fillW func(*rand.Rand, []int8), m, n, k int, s *Scratch) error {
+	kp := PadK(k)
+	// The guards of the operands would show in the result if they were read.
+	a, w := guard(m*kp, uint8(101)), guard(n*kp, int8(-103))
+	clear(a.data())
+	clear(w.data())
+	for i := range m {
+		fillA(r, a.data()[i*kp:i*kp+k])
+	}
+	for j := range n {
+		fillW(r, w.data()[j*kp:j*kp+k])
+	}
+	acc, expect := guard(m*n, int32(-123456789)), make([]int32, m*n)
+	aBefore, wBefore := a.clone(), w.clone()
+	gemm(acc.data(), a.data(), w.data(), m, n, kp, s)
+	want(expect, a.data(), w.data(), m, n, kp, &Scratch{})
+	shape := fmt.Sprintf("acc of %d×%d×%d", m, n, k)
+	for i, v := range expect {
+		if acc.data()[i] != v {
+			return fmt.Errorf("%s: [%d,%d] = %d, want %d", shape, i/n, i%n, acc.data()[i], v)
+		}
+	}
+	if !slices.Equal(a.all, aBefore.all) || !slices.Equal(w.all, wBefore.all) {
+		return fmt.Errorf("%s: an operand was changed", shape)
+	}
+	return acc.check(shape)
+}
+
+// sweepGemmU7S8 holds gemm to want over shapes around the tile.
+func sweepGemmU7S8(gemm, want gemmU7S8Func, seed uint64) error {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var s Scratch
+	for _, m := range sweepRows {
+		for _, n := range sweepCols {
+			for _, k := range []int{1, 15, 16, 17, 31, 48, 64, 97} {
+				if err := checkGemmU7S8(gemm, want, r, fillU7, fillS8, m, n, k, &s); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func checkGemm(gemm, want gemmFunc, r *rand.Rand, m, n, k, padX, padB, padY int) error {
+	ldx, ldb, ldy := k+padX, n+padB, n+padY
+	x, b := floats(r, span(m, k, ldx)), floats(r, span(k, n, ldb))
+	y := floats(r, span(m, n, ldy))
+	expect := y.clone()
+	gemm(y.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
+	want(expect.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
+	shape := fmt.Sprintf("y of %d×%d×%d, leading dimensions %d, %d, %d", m, n, k, ldy, ldx, ldb)
+	// Between the rows of y, too, nothing may change.
+	if err := sameBits(shape, y.data(), expect.data()); err != nil {
+		return err
+	}
+	return y.check(shape)
+}
+
+// span returns the length of a matrix with leading dimension ld.
+func span(rows, cols, ld int) int {
+	if rows == 0 {
+		return 0
+	}
+	return (rows-1)*ld + cols
+}
+
+// sweepGemm holds gemm to want, bit for bit.
+func sweepGemm(gemm, want gemmFunc, seed uint64) error {
+	r := rand.New(rand.NewPCG(seed, 2))
+	for _, m := range sweepRows {
+		for _, n := range sweepCols {
+			for _, k := range []int{0, 1, 2, 3, 4, 5, 8, 13, 32} {
+				for _, pad := range [][3]int{{0, 0, 0}, {5, 3, 1}, {0, 96, 7}} {
+					if err := checkGemm(gemm, want, r, m, n, k, pad[0], pad[1], pad[2]); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func TestGemmU7S8(t *testing.T) {
+	seed := newSeed(t)
+	require.NoError(t, sweepGemmU7S8(GemmU7S8, gemmU7S8Generic, seed))
+}
+
+func TestGemm(t *testing.T) {
+	seed := newSeed(t)
+	require.NoError(t, sweepGemm(Gemm, gemmGeneric, seed))
+}
+
+var _ = assert.Equal
