@@ -1,0 +1,154 @@
+// Command quantize turns a full-precision CLIP checkpoint in the Hugging Face layout into browser weights, and a label
+// pack into embeddings that belong to them.
+//
+//	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/ecor-clip/ecor/tools/quantize/internal/convert"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the command: the report goes to stdout, progress and errors to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "quantize:", err)
+		return exitUsage
+	}
+	begun := time.Now()
+	result, err := convert.Run(ctx, o, report.NewProgress(stderr))
+	if err != nil {
+		fmt.Fprintln(stderr, "quantize:", err)
+		return exitFailed
+	}
+	if err := show(stdout, o, result, time.Since(begun)); err != nil {
+		fmt.Fprintln(stderr, "quantize:", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// The templates of this project's reading of ECOR. The category comes last in the conditional one, so that prompts of
+// one rationale share all tokens before it.
+var defaultTemplates = convert.Templates{
+	Category:    []string{"This is a photo of a {c}"},
+	Rationale:   []string{"This is a photo of an object because there is {r}"},
+	Conditional: []string{"because there is {r}, this is a photo of a {c}"},
+}
+
+func parse(args []string, stderr io.Writer) (*convert.Options, error) {
+	flags := flag.NewFlagSet("quantize", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	o := &convert.Options{}
+	var scheme string
+	flags.StringVar(&o.In, "in", "", "checkpoint `directory` in the Hugging Face layout")
+	flags.StringVar(&o.Out, "out", "", "`directory` to write to")
+	flags.StringVar(&o.Labels, "labels", "", "label pack `file` to copy and to precompute embeddings for")
+	flags.StringVar(&o.Name, "name", "", "name of the weights and of their file (default: the checkpoint directory's)")
+	flags.StringVar(&scheme, "scheme", string(quant.W8A7), "w8a7 (int8 weights) or float32")
+	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where there is a calibration.json")
+	for _, t := range []struct {
+		name, usage string
+		list        *[]string
+	}{
+		{"template-category", "prompt of a category, with {c}", &o.Templates.Category},
+		{"template-rationale", "prompt of a rationale, with {r}", &o.Templates.Rationale},
+		{"template-conditional", "prompt of a category given a rationale, with {c} and {r}", &o.Templates.Conditional},
+	} {
+		flags.Func(t.name, t.usage+"; repeat for an ensemble", func(s string) error {
+			*t.list = append(*t.list, s)
+			return nil
+		})
+	}
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.In == "" || o.Out == "":
+		return nil, errors.New("-in and -out are needed")
+	case !(o.Alpha >= 0 && o.Alpha <= 1):
+		return nil, fmt.Errorf("-smooth-alpha is %g: want 0 to 1", o.Alpha)
+	}
+	var err error
+	if o.Scheme, err = quant.ParseScheme(scheme); err != nil {
+		return nil, err
+	}
+	if o.Name == "" {
+		path, err := filepath.Abs(o.In)
+		if err != nil {
+			return nil, err
+		}
+		o.Name = filepath.Base(path)
+	}
+	if o.Name != filepath.Base(o.Name) || o.Name == "." || o.Name == ".." {
+		return nil, fmt.Errorf("-name is %q: want a plain file name", o.Name)
+	}
+	return o, setDefaults(&o.Templates)
+}
+
+// setDefaults fills in the kinds of templates that were not given.
+func setDefaults(t *convert.Templates) error {
+	if t.Category == nil {
+		t.Category = defaultTemplates.Category
+	}
+	if t.Rationale == nil {
+		t.Rationale = defaultTemplates.Rationale
+	}
+	if t.Conditional == nil {
+		t.Conditional = defaultTemplates.Conditional
+	}
+	return t.Check()
+}
+
+// maxWarnings is the number of warnings that are written out.
+const maxWarnings = 10
+
+// show writes the table of tensors and the totals.
+func show(w io.Writer, o *convert.Options, r *convert.Result, took time.Duration) error {
+	if err := report.Table(w, r.Tensors); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nscheme %s, %s\n", o.Scheme, r.Smoothing)
+	for i, warning := range r.Warnings {
+		if i == maxWarnings {
+			fmt.Fprintf(w, "warning: %d more of this kind\n", len(r.Warnings)-i)
+			break
+		}
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+	for _, f := range r.Files {
+		fmt.Fprintf(w, "%s: %s, gzip %s, sha256 %s\n", filepath.Join(o.Out, f.Name), report.Bytes(f.Bytes), report.Bytes(f.Gzip), f.SHA256)
+	}
+	_, err := fmt.Fprintf(w, "took %.1f s\n", took.Seconds())
+	return err
+}
