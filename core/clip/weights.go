@@ -105,7 +105,7 @@ func (l *Loader) Close() (*Model, error) {
 	if tok.Len() != m.VocabSize {
 		return nil, errs.New("weights: the tokenizer has ", tok.Len(), " tokens, text.vocab_size is ", m.VocabSize)
 	}
-	if tok.BOS() != m.BOS || tok.EOS() != m.EOS {
+	if int(tok.BOS()) != m.BOS || int(tok.EOS()) != m.EOS {
 		return nil, errs.New("weights: text.bos ", m.BOS, " and text.eos ", m.EOS,
 			" differ from the tokenizer's ", tok.BOS(), " and ", tok.EOS())
 	}
