@@ -132,7 +132,7 @@ func (c *Classifier) SetLabels(t explain.Templates, categories []explain.Categor
 	c.categories.reset(t.Category, l.Categories, explain.CategoryPrompt, m.ProjectionDim)
 	c.rationales.reset(t.Rationale, l.Rationales, explain.RationalePrompt, m.ProjectionDim)
 	c.labels = l
-	return c.truncations(), nil
+	return c.truncations()
 }
 
 // Labels returns the current label set, or nil.

@@ -292,7 +292,11 @@ func (b *textBatch) step(c *Classifier) error {
 		b.first = b.next
 		for b.next < b.labels*b.templates {
 			text := b.text(b.next/b.templates, b.next%b.templates)
-			b.ids, _ = c.model.Tokenizer.Encode(b.ids[:0], text, c.model.ContextLength)
+			var err error
+			b.ids, _, err = c.model.Tokenizer.Encode(b.ids[:0], text, c.model.ContextLength)
+			if err != nil {
+				return err
+			}
 			ok, err := e.Add(b.ids)
 			if err != nil {
 				return err

@@ -130,21 +130,23 @@ func (t *tableCache) put(rationale string, embeddings []float32) {
 }
 
 // truncations names the labels whose prompts are cut at the context length.
-func (c *Classifier) truncations() []string {
-	var out []string
-	l, m := c.labels, c.model
+func (c *Classifier) truncations() (warnings []string, err error) {
+	m := c.model
 	var ids []int32
 	cut := func(prompt string) bool {
-		var t bool
-		ids, t = m.Tokenizer.Encode(ids[:0], prompt, m.ContextLength)
-		return t
+		truncated := false
+		if err == nil {
+			ids, truncated, err = m.Tokenizer.Encode(ids[:0], prompt, m.ContextLength)
+		}
+		return truncated
 	}
-	longest := func(p *prompts, what string) string {
+	// longest warns of every label that is cut and returns one with the most tokens.
+	longest := func(what string, p *prompts) string {
 		most, label := 0, ""
 		for _, s := range p.labels {
 			for _, t := range p.templates {
 				if cut(p.prompt(t, s)) {
-					out = append(out, errs.Text(what, " ", errs.Quote(s), " is cut at ", m.ContextLength, " tokens"))
+					warnings = append(warnings, errs.Text(what, " ", errs.Quote(s), " is cut at ", m.ContextLength, " tokens"))
 					break
 				}
 			}
@@ -154,14 +156,14 @@ func (c *Classifier) truncations() []string {
 		}
 		return label
 	}
-	category := longest(&c.categories, "category")
-	rationale := longest(&c.rationales, "rationale")
-	for _, t := range l.Conditional {
+	category := longest("category", &c.categories)
+	rationale := longest("rationale", &c.rationales)
+	for _, t := range c.labels.Conditional {
 		if cut(explain.ConditionalPrompt(t, category, rationale)) {
-			out = append(out, errs.Text("prompts of category and rationale together, such as ", errs.Quote(category),
+			warnings = append(warnings, errs.Text("prompts of category and rationale together, such as ", errs.Quote(category),
 				" with ", errs.Quote(rationale), ", are cut at ", m.ContextLength, " tokens"))
 			break
 		}
 	}
-	return out
+	return warnings, err
 }

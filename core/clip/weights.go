@@ -12,6 +12,10 @@ import (
 // MaxWeightBytes bounds the memory that the tensors of a weights file may take.
 const MaxWeightBytes = 2 << 30
 
+// maxLogScale bounds the logarithm of the logit scale. CLIP trains with at
+// most log 100 ≈ 4.6.
+const maxLogScale = 10
+
 // Model holds the weights of both towers. It is read-only after loading.
 type Model struct {
 	Config
@@ -110,10 +114,10 @@ func (l *Loader) Close() (*Model, error) {
 			" differ from the tokenizer's ", tok.BOS(), " and ", tok.EOS())
 	}
 	m.Tokenizer = tok
-	m.LogitScale = kernel.Exp(l.logitScale[0])
-	if !(m.LogitScale > 0 && m.LogitScale <= math.MaxFloat32) {
-		return nil, errs.New("weights: logit_scale ", l.logitScale[0], " is out of range")
+	if v := l.logitScale[0]; !(v >= -maxLogScale && v <= maxLogScale) {
+		return nil, errs.New("weights: logit_scale ", v, " is outside −", maxLogScale, "..", maxLogScale)
 	}
+	m.LogitScale = kernel.Exp(l.logitScale[0])
 	m.finish()
 	return m, nil
 }
