@@ -2,10 +2,7 @@
 
 package kernel
 
-import (
-	"simd/archsimd"
-	"unsafe"
-)
+import "simd/archsimd"
 
 // dotTile2x4 computes two rows of four results for each row pair: acc[i,j] =
 // Σ_k a[i,k]·w[j,k], rows of acc being stride bytes apart. a holds row pairs as
@@ -105,9 +102,4 @@ func gemmSIMD128(y []float32, ldy int, x []float32, ldx int, b []float32, ldb in
 		}
 		i += rows
 	}
-}
-
-// quads returns x's whole vectors.
-func quads(x []float32) [][4]float32 {
-	return unsafe.Slice((*[4]float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/4)
 }

@@ -6,19 +6,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
-
-type (
-	gemmU7S8Func func(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch)
-	gemmFunc     func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int)
 )
 
 // Row and column counts around the tiles (2×4, 4×8), their multiples and primes.
 var (
-	sweepRows = []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 13}
-	sweepCols = []int{0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23}
+	tileRows = []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 13}
+	tileCols = []int{0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23}
 )
 
 func fillU7(r *rand.Rand, a []uint8) {
@@ -33,9 +27,9 @@ func fillS8(r *rand.Rand, w []int8) {
 	}
 }
 
-// checkGemmU7S8 compares gemm with want on one shape; k is the inner dimension
+// checkGemmU7S8 compares impl with the generic kernel on one shape; k is the inner dimension
 // before padding.
-func checkGemmU7S8(gemm, want gemmU7S8Func, r *rand.Rand, fillA func(*rand.Rand, []uint8), fillW func(*rand.Rand, []int8), m, n, k int, s *Scratch) error {
+func checkGemmU7S8(impl implementation, r *rand.Rand, fillA func(*rand.Rand, []uint8), fillW func(*rand.Rand, []int8), m, n, k int, s *Scratch) error {
 	kp := PadK(k)
 	// The guards of the operands would show in the result if they were read.
 	a, w := guard(m*kp, uint8(101)), guard(n*kp, int8(-103))
@@ -49,8 +43,8 @@ func checkGemmU7S8(gemm, want gemmU7S8Func, r *rand.Rand, fillA func(*rand.Rand,
 	}
 	acc, expect := guard(m*n, int32(-123456789)), make([]int32, m*n)
 	aBefore, wBefore := a.clone(), w.clone()
-	gemm(acc.data(), a.data(), w.data(), m, n, kp, s)
-	want(expect, a.data(), w.data(), m, n, kp, &Scratch{})
+	impl.gemmU7S8(acc.data(), a.data(), w.data(), m, n, kp, s)
+	gemmU7S8Generic(expect, a.data(), w.data(), m, n, kp, &Scratch{})
 	shape := fmt.Sprintf("acc of %d×%d×%d", m, n, k)
 	for i, v := range expect {
 		if acc.data()[i] != v {
@@ -63,14 +57,14 @@ func checkGemmU7S8(gemm, want gemmU7S8Func, r *rand.Rand, fillA func(*rand.Rand,
 	return acc.check(shape)
 }
 
-// sweepGemmU7S8 holds gemm to want over shapes around the tile.
-func sweepGemmU7S8(gemm, want gemmU7S8Func, seed uint64) error {
+// sweepGemmU7S8 holds impl to the generic kernel over shapes around the tile.
+func sweepGemmU7S8(impl implementation, seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var s Scratch
-	for _, m := range sweepRows {
-		for _, n := range sweepCols {
+	for _, m := range tileRows {
+		for _, n := range tileCols {
 			for _, k := range []int{1, 15, 16, 17, 31, 48, 64, 97} {
-				if err := checkGemmU7S8(gemm, want, r, fillU7, fillS8, m, n, k, &s); err != nil {
+				if err := checkGemmU7S8(impl, r, fillU7, fillS8, m, n, k, &s); err != nil {
 					return err
 				}
 			}
@@ -79,13 +73,13 @@ func sweepGemmU7S8(gemm, want gemmU7S8Func, seed uint64) error {
 	return nil
 }
 
-func checkGemm(gemm, want gemmFunc, r *rand.Rand, m, n, k, padX, padB, padY int) error {
+func checkGemm(impl implementation, r *rand.Rand, m, n, k, padX, padB, padY int) error {
 	ldx, ldb, ldy := k+padX, n+padB, n+padY
 	x, b := floats(r, span(m, k, ldx)), floats(r, span(k, n, ldb))
 	y := floats(r, span(m, n, ldy))
 	expect := y.clone()
-	gemm(y.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
-	want(expect.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
+	impl.gemm(y.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
+	gemmGeneric(expect.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
 	shape := fmt.Sprintf("y of %d×%d×%d, leading dimensions %d, %d, %d", m, n, k, ldy, ldx, ldb)
 	// Between the rows of y, too, nothing may change.
 	if err := sameBits(shape, y.data(), expect.data()); err != nil {
@@ -102,14 +96,14 @@ func span(rows, cols, ld int) int {
 	return (rows-1)*ld + cols
 }
 
-// sweepGemm holds gemm to want, bit for bit.
-func sweepGemm(gemm, want gemmFunc, seed uint64) error {
+// sweepGemm holds impl to the generic kernel, bit for bit.
+func sweepGemm(impl implementation, seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 2))
-	for _, m := range sweepRows {
-		for _, n := range sweepCols {
+	for _, m := range tileRows {
+		for _, n := range tileCols {
 			for _, k := range []int{0, 1, 2, 3, 4, 5, 8, 13, 32} {
 				for _, pad := range [][3]int{{0, 0, 0}, {5, 3, 1}, {0, 96, 7}} {
-					if err := checkGemm(gemm, want, r, m, n, k, pad[0], pad[1], pad[2]); err != nil {
+					if err := checkGemm(impl, r, m, n, k, pad[0], pad[1], pad[2]); err != nil {
 						return err
 					}
 				}
@@ -120,13 +114,9 @@ func sweepGemm(gemm, want gemmFunc, seed uint64) error {
 }
 
 func TestGemmU7S8(t *testing.T) {
-	seed := newSeed(t)
-	require.NoError(t, sweepGemmU7S8(GemmU7S8, gemmU7S8Generic, seed))
+	require.NoError(t, sweepGemmU7S8(dispatched, newSeed(t)))
 }
 
 func TestGemm(t *testing.T) {
-	seed := newSeed(t)
-	require.NoError(t, sweepGemm(Gemm, gemmGeneric, seed))
+	require.NoError(t, sweepGemm(dispatched, newSeed(t)))
 }
-
-var _ = assert.Equal

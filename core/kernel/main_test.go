@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	fmt.Printf("core/kernel on %s/%s: every sweep runs the %s kernels against the generic ones\n", runtime.GOOS, runtime.GOARCH, Name())
+	fmt.Printf("core/kernel on %s/%s: the sweeps run the %s kernels against the generic ones\n", runtime.GOOS, runtime.GOARCH, Name())
 	os.Exit(m.Run())
 }
 
@@ -17,6 +17,34 @@ func TestMain(m *testing.M) {
 // repeated.
 func newSeed(t testing.TB) uint64 {
 	seed := rand.Uint64()
-	t.Logf("%s: %s kernels, seed %d", t.Name(), Name(), seed)
+	t.Logf("%s kernels, seed %d", Name(), seed)
 	return seed
 }
+
+// implementation is one set of kernels, for a sweep to run.
+type implementation struct {
+	gemmU7S8       func(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch)
+	gemm           func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int)
+	quantizeRows   func(q []uint8, rowScale, rowMin []float32, x []float32, m, k int)
+	dequantizeRows func(y []float32, acc []int32, rowScale, rowMin, colScale, colSum, bias []float32, m, n int, accumulate bool)
+	add            func(y, x []float32)
+	axpy           func(y []float32, a float32, x []float32)
+	scale          func(x []float32, a float32)
+	dot            func(a, b []float32) float32
+	layerNormRow   func(y, x, gamma, beta []float32, eps float32)
+	softmaxRow     func(x []float32, scale float32)
+	quickGELU      func(x []float32)
+	gelu           func(x []float32)
+}
+
+var (
+	// dispatched is what this build uses.
+	dispatched = implementation{
+		gemmU7S8, gemm, quantizeRows, dequantizeRows, add, axpy, scale, dot,
+		layerNormRow, softmaxRow, quickGELU, gelu,
+	}
+	generic = implementation{
+		gemmU7S8Generic, gemmGeneric, quantizeRowsGeneric, dequantizeRowsGeneric, addGeneric, axpyGeneric, scaleGeneric, dotGeneric,
+		layerNormRowGeneric, softmaxRowGeneric, quickGELUGeneric, geluGeneric,
+	}
+)
