@@ -1,0 +1,272 @@
+// Package static builds the page into a folder of static files and serves it.
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// Options says what to build from and where to.
+type Options struct {
+	Source string // folder with src/ and public/
+	Dist   string // folder with ecor.wasm and weights/
+	Out    string // replaced by the site
+
+	// Bundles are more scripts for the site, such as the tests': TypeScript
+	// file to path in the site.
+	Bundles map[string]string
+}
+
+// File is one file of the site.
+type File struct {
+	Path   string `json:"path"` // relative to the site, with slashes
+	Size   int    `json:"size"` // bytes
+	SHA256 string `json:"sha256"`
+	Type   string `json:"type"` // media type
+}
+
+// Assets lists the site's content; assets.json holds it.
+type Assets struct {
+	Version string `json:"version"` // hash over all files
+	Module  string `json:"module"`  // path of the WebAssembly module
+	Weights string `json:"weights"` // path of the weights
+	Labels  string `json:"labels"`  // path of the label pack
+	// Embeddings is the path of the label pack's text embeddings, empty where
+	// there are none.
+	Embeddings string `json:"embeddings"`
+	Files      []File `json:"files"` // sorted by path
+}
+
+const (
+	embeddingsSuffix = ".embeddings.safetensors"
+	weightsSuffix    = ".safetensors"
+)
+
+// mediaTypes lists the kinds of files that a site may hold.
+var mediaTypes = map[string]string{
+	".css":         "text/css; charset=utf-8",
+	".html":        "text/html; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".json":        "application/json",
+	".png":         "image/png",
+	".safetensors": "application/octet-stream",
+	".svg":         "image/svg+xml",
+	".txt":         "text/plain; charset=utf-8",
+	".md":          "text/plain; charset=utf-8",
+	".wasm":        "application/wasm",
+	".webmanifest": "application/manifest+json",
+}
+
+// compressible are the kinds that are worth a gzip twin beside the file.
+var compressible = []string{".css", ".html", ".js", ".json", ".svg", ".wasm", ".webmanifest"}
+
+// Build writes the whole site to o.Out, which it empties first.
+func Build(o Options) (*Assets, error) {
+	site := make(map[string][]byte)
+	if err := addTree(site, filepath.Join(o.Source, "public"), ""); err != nil {
+		return nil, err
+	}
+	if err := addTree(site, filepath.Join(o.Dist, "weights"), "weights"); err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	module, err := os.ReadFile(filepath.Join(o.Dist, "ecor.wasm"))
+	if err != nil {
+		return nil, fmt.Errorf("module: %w", err)
+	}
+	site["ecor.wasm"] = module
+	site["index.html"] = bytes.ReplaceAll(site["index.html"], []byte("{{policy}}"), []byte(metaPolicy()))
+
+	bundles := map[string]string{
+		filepath.Join(o.Source, "src", "page.ts"):   "page.js",
+		filepath.Join(o.Source, "src", "worker.ts"): "worker.js",
+	}
+	for from, to := range o.Bundles {
+		bundles[from] = to
+	}
+	for from, to := range bundles {
+		if site[to], err = bundle(from, nil); err != nil {
+			return nil, err
+		}
+	}
+
+	assets, err := describe(site)
+	if err != nil {
+		return nil, err
+	}
+	if site["assets.json"], err = json.MarshalIndent(assets, "", "  "); err != nil {
+		return nil, err
+	}
+	cached := append(slices.Clone(assets.Files), fileOf("assets.json", site["assets.json"]))
+	if site["sw.js"], err = serviceWorker(o.Source, assets.Version, cached); err != nil {
+		return nil, err
+	}
+	site["_headers"] = headersFile()
+	return assets, write(o.Out, site)
+}
+
+// addTree reads the files below dir into site, below prefix. Files of unknown
+// kinds, such as a build's own notes, are left out.
+func addTree(site map[string][]byte, dir, prefix string) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || mediaTypes[path.Ext(name)] == "" {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		site[path.Join(prefix, filepath.ToSlash(rel))], err = os.ReadFile(name)
+		return err
+	})
+}
+
+// bundle returns the script made of a TypeScript file and its imports, with
+// the named constants defined.
+func bundle(entry string, define map[string]string) ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints:       []string{entry},
+		Bundle:            true,
+		Format:            api.FormatIIFE,
+		Target:            api.ES2022,
+		Charset:           api.CharsetUTF8,
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+		MinifySyntax:      true,
+		Define:            define,
+		TsconfigRaw:       `{"compilerOptions":{"strict":true}}`,
+	})
+	if len(result.Errors) > 0 {
+		return nil, errors.New(strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), "\n"))
+	}
+	return result.OutputFiles[0].Contents, nil
+}
+
+// serviceWorker bundles sw.ts with the list of files to keep and the headers
+// to put on them.
+func serviceWorker(source, version string, files []File) ([]byte, error) {
+	list, err := json.Marshal(files)
+	if err != nil {
+		return nil, err
+	}
+	headers := make(map[string]string)
+	for _, h := range Headers() {
+		headers[h.Name] = h.Value
+	}
+	values, err := json.Marshal(headers)
+	if err != nil {
+		return nil, err
+	}
+	return bundle(filepath.Join(source, "src", "sw.ts"), map[string]string{
+		"SITE_VERSION": `"` + version + `"`,
+		"SITE_FILES":   string(list),
+		"SITE_HEADERS": string(values),
+	})
+}
+
+// describe lists the files and finds the model among them.
+func describe(site map[string][]byte) (*Assets, error) {
+	a := &Assets{Module: "ecor.wasm"}
+	for name, data := range site {
+		a.Files = append(a.Files, fileOf(name, data))
+	}
+	slices.SortFunc(a.Files, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
+
+	all := sha256.New()
+	for _, f := range a.Files {
+		fmt.Fprintln(all, f.Path, f.SHA256)
+	}
+	for _, h := range Headers() {
+		fmt.Fprintln(all, h.Name, h.Value)
+	}
+	a.Version = hex.EncodeToString(all.Sum(nil))[:16]
+
+	var err error
+	if a.Weights, err = only(a.Files, "weights file", func(name string) bool {
+		return strings.HasSuffix(name, weightsSuffix) && !strings.HasSuffix(name, embeddingsSuffix)
+	}); err != nil {
+		return nil, err
+	}
+	if a.Labels, err = only(a.Files, "label pack", func(name string) bool {
+		return strings.HasSuffix(name, ".json")
+	}); err != nil {
+		return nil, err
+	}
+	if name := strings.TrimSuffix(a.Labels, ".json") + embeddingsSuffix; site[name] != nil {
+		a.Embeddings = name
+	}
+	return a, nil
+}
+
+// only returns the single file below weights/ that match accepts.
+func only(files []File, what string, match func(string) bool) (string, error) {
+	var found []string
+	for _, f := range files {
+		if strings.HasPrefix(f.Path, "weights/") && match(f.Path) {
+			found = append(found, f.Path)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("want one %s in weights/, found %d: %s", what, len(found), strings.Join(found, ", "))
+	}
+	return found[0], nil
+}
+
+func fileOf(name string, data []byte) File {
+	sum := sha256.Sum256(data)
+	return File{Path: name, Size: len(data), SHA256: hex.EncodeToString(sum[:]), Type: mediaTypes[path.Ext(name)]}
+}
+
+// write replaces dir by the site, with gzip twins where they help.
+func write(dir string, site map[string][]byte) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	for name, data := range site {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return err
+		}
+		if !slices.Contains(compressible, path.Ext(name)) {
+			continue
+		}
+		twin, err := compress(data)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file+".gz", twin, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compress(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

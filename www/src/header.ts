@@ -1,0 +1,122 @@
+/**
+ * Image sizes from file headers, so that a hostile or huge image is refused
+ * before anything is decoded.
+ */
+
+/** Limits of a photo. */
+export const maxPixels = 128_000_000;
+export const maxSide = 32_768;
+
+export type Format = "JPEG" | "PNG" | "GIF" | "WebP";
+
+export interface Header {
+  format: Format;
+  width: number; // pixels as stored, before EXIF rotation
+  height: number;
+}
+
+/** Reads the header of an image file; throws with a sentence for people. */
+export async function readHeader(file: Blob): Promise<Header> {
+  if (file.size === 0) {
+    throw new Error("The file is empty (0 bytes).");
+  }
+  const start = await bytesOf(file, 0, 64);
+  const header = png(start) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start));
+  if (header === undefined) {
+    throw new Error("This is not a JPEG, PNG, GIF or WebP image.");
+  }
+  checkSize(header);
+  return header;
+}
+
+function checkSize({ format, width, height }: Header): void {
+  if (width < 1 || height < 1) {
+    throw new Error(`The ${format} header says ${width} × ${height} pixels.`);
+  }
+  if (width > maxSide || height > maxSide) {
+    throw new Error(`The image is ${width} × ${height} pixels; a side may have ${maxSide} at most.`);
+  }
+  if (width * height > maxPixels) {
+    const millions = Math.round((width * height) / 1e6);
+    throw new Error(
+      `The image is ${width} × ${height} pixels, ${millions} million; the limit is ${maxPixels / 1e6} million.`,
+    );
+  }
+}
+
+async function bytesOf(file: Blob, at: number, n: number): Promise<DataView> {
+  return new DataView(await file.slice(at, at + n).arrayBuffer());
+}
+
+/** Whether the ASCII text stands at an offset. */
+function has(view: DataView, at: number, text: string): boolean {
+  if (at + text.length > view.byteLength) {
+    return false;
+  }
+  for (let i = 0; i < text.length; i++) {
+    if (view.getUint8(at + i) !== text.charCodeAt(i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function png(v: DataView): Header | undefined {
+  if (!has(v, 0, "\x89PNG\r\n\x1a\n") || !has(v, 12, "IHDR") || v.byteLength < 24) {
+    return undefined;
+  }
+  return { format: "PNG", width: v.getUint32(16), height: v.getUint32(20) };
+}
+
+function gif(v: DataView): Header | undefined {
+  if (!(has(v, 0, "GIF87a") || has(v, 0, "GIF89a")) || v.byteLength < 10) {
+    return undefined;
+  }
+  return { format: "GIF", width: v.getUint16(6, true), height: v.getUint16(8, true) };
+}
+
+function webp(v: DataView): Header | undefined {
+  if (!has(v, 0, "RIFF") || !has(v, 8, "WEBP") || v.byteLength < 30) {
+    return undefined;
+  }
+  const u24 = (at: number) => v.getUint16(at, true) | (v.getUint8(at + 2) << 16);
+  if (has(v, 12, "VP8X")) {
+    return { format: "WebP", width: u24(24) + 1, height: u24(27) + 1 };
+  }
+  if (has(v, 12, "VP8L")) {
+    const bits = v.getUint32(21, true);
+    return { format: "WebP", width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+  }
+  if (has(v, 12, "VP8 ")) {
+    return { format: "WebP", width: v.getUint16(26, true) & 0x3fff, height: v.getUint16(28, true) & 0x3fff };
+  }
+  return undefined;
+}
+
+/** Walks the segments to the start of frame, which holds the size. */
+async function jpeg(file: Blob, start: DataView): Promise<Header | undefined> {
+  if (!has(start, 0, "\xff\xd8\xff")) {
+    return undefined;
+  }
+  let at = 2;
+  while (at + 4 <= file.size) {
+    const v = await bytesOf(file, at, 9);
+    const marker = v.getUint8(1);
+    if (v.getUint8(0) !== 0xff) {
+      break;
+    }
+    if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
+      at += marker === 0xff ? 1 : 2; // fill byte, or a marker without a segment
+      continue;
+    }
+    const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+    if (frame && v.byteLength === 9) {
+      return { format: "JPEG", width: v.getUint16(7), height: v.getUint16(5) };
+    }
+    if (marker === 0xd9 || marker === 0xda) {
+      break;
+    }
+    at += 2 + v.getUint16(2);
+  }
+  throw new Error("The JPEG file has no readable header.");
+}

@@ -1,0 +1,66 @@
+/** Keeps the page on this device by means of the service worker. */
+
+export type OfflineState = "ready" | "update" | "unavailable";
+
+/**
+ * Registers the service worker and waits until it has everything and answers
+ * this page's requests. Resolves also where it cannot be used.
+ */
+export async function keepOffline(
+  scriptURL: (name: string) => string,
+  onInstall: (done: number, total: number) => void,
+  onState: (state: OfflineState) => void,
+): Promise<void> {
+  const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  if (!container) {
+    return onState("unavailable");
+  }
+  const channel = new BroadcastChannel("ecor-install");
+  channel.onmessage = (event: MessageEvent<{ done: number; total: number }>) => {
+    onInstall(event.data.done, event.data.total);
+  };
+  try {
+    const registration = await container.register(scriptURL("sw.js"), { updateViaCache: "none" });
+    const first = registration.active ? null : (registration.installing ?? registration.waiting);
+    if (first) {
+      await activated(first);
+      await controlled(container);
+    }
+    onState(registration.waiting ? "update" : "ready");
+    registration.onupdatefound = () => {
+      const next = registration.installing;
+      next?.addEventListener("statechange", () => {
+        if (next.state === "installed" && container.controller) {
+          onState("update");
+        }
+      });
+    };
+  } catch {
+    onState("unavailable");
+  } finally {
+    channel.close();
+  }
+}
+
+function activated(worker: ServiceWorker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker.state === "activated") {
+        resolve();
+      } else if (worker.state === "redundant") {
+        reject(new Error("the service worker could not be installed"));
+      }
+    };
+    worker.addEventListener("statechange", look);
+    look();
+  });
+}
+
+function controlled(container: ServiceWorkerContainer): Promise<void> {
+  return new Promise((resolve) => {
+    if (container.controller) {
+      return resolve();
+    }
+    container.addEventListener("controllerchange", () => resolve(), { once: true });
+  });
+}

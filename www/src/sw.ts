@@ -1,0 +1,124 @@
+/**
+ * The service worker: it keeps the whole site on this device and answers
+ * every request from there. Once it is installed nothing is asked of the
+ * network; the only exception is the browser's own check of this script.
+ */
+
+import type { SiteFile } from "./assets";
+
+declare const self: ServiceWorkerGlobalScope;
+
+// www/site defines these three.
+declare const SITE_VERSION: string;
+declare const SITE_FILES: SiteFile[];
+declare const SITE_HEADERS: Record<string, string>;
+
+const prefix = "ecor-";
+const cacheName = prefix + SITE_VERSION;
+const files = new Map(SITE_FILES.map((f) => [f.path, f]));
+const total = SITE_FILES.reduce((sum, f) => sum + f.size, 0);
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
+
+/** Fills this version's cache; files that an older version already has are taken from there. */
+async function install(): Promise<void> {
+  const cache = await caches.open(cacheName);
+  const channel = new BroadcastChannel("ecor-install");
+  let done = 0;
+  for (const file of files.values()) {
+    const before = done;
+    const kept = await keptFile(file);
+    await cache.put(
+      keyOf(file),
+      kept ??
+        (await download(file, (n) => {
+          channel.postMessage({ done: before + n, total });
+        })),
+    );
+    done = before + file.size;
+    channel.postMessage({ done, total });
+  }
+  channel.close();
+}
+
+/** Drops the caches of other versions and takes over open pages. */
+async function activate(): Promise<void> {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(prefix) && name !== cacheName) {
+      await caches.delete(name);
+    }
+  }
+  await self.clients.claim();
+}
+
+/** Keys name the content, so a file of another version cannot be taken for this one. */
+function keyOf(file: SiteFile): string {
+  return new URL(`${file.path}?sha256=${file.sha256}`, self.registration.scope).href;
+}
+
+async function keptFile(file: SiteFile): Promise<Response | undefined> {
+  const kept = await caches.match(keyOf(file));
+  return kept && respond(await kept.arrayBuffer(), file);
+}
+
+/** Fetches a file and checks that it is the one this version was built with. */
+async function download(file: SiteFile, onProgress: (bytes: number) => void): Promise<Response> {
+  const response = await fetch(new URL(file.path, self.registration.scope), { cache: "no-cache" });
+  if (!response.ok || !response.body) {
+    throw new Error(`${file.path}: the server answered ${response.status}`);
+  }
+  const bytes = new Uint8Array(file.size);
+  const reader = response.body.getReader();
+  let n = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      break;
+    }
+    if (n + value.length > file.size) {
+      throw new Error(`${file.path} is longer than ${file.size} bytes`);
+    }
+    bytes.set(value, n);
+    n += value.length;
+    onProgress(n);
+  }
+  if ((await sha256(bytes)) !== file.sha256) {
+    throw new Error(`${file.path} is not the file of version ${SITE_VERSION}`);
+  }
+  return respond(bytes, file);
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(sum, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+function respond(body: BodyInit, file: SiteFile): Response {
+  return new Response(body, {
+    headers: { ...SITE_HEADERS, "Content-Type": file.type, "Content-Length": String(file.size) },
+  });
+}
+
+/** Answers from the cache. Other origins and unknown paths are refused without asking anybody. */
+async function answer(request: Request): Promise<Response> {
+  const scope = self.registration.scope;
+  const url = new URL(request.url);
+  url.search = url.hash = "";
+  if (!url.href.startsWith(scope)) {
+    return Response.error();
+  }
+  const file = files.get(url.href.slice(scope.length) || "index.html");
+  if (!file || request.method !== "GET") {
+    return new Response("not part of this site", { status: 404, headers: SITE_HEADERS });
+  }
+  const cache = await caches.open(cacheName);
+  const kept = await cache.match(keyOf(file));
+  if (kept) {
+    return kept;
+  }
+  const fresh = await download(file, () => {});
+  await cache.put(keyOf(file), fresh.clone());
+  return fresh;
+}

@@ -1,0 +1,103 @@
+package test
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/www/site/static"
+)
+
+// root is the repository.
+var root = filepath.Join("..", "..")
+
+// smallPack is the label pack of the sites with the tiny weights.
+const smallPack = `{
+  "format": "ecor-labels-1", "name": "small", "language": "en", "author": "tests", "license": "CC0-1.0",
+  "categories": {
+    "zebra": ["black and white stripes", "a short mane"],
+    "sunset": ["an orange sky", "a low sun", "long shadows"],
+    "forest": ["green leaves", "tall trunks", "long shadows"]
+  }
+}
+`
+
+var module = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ecor-module-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "ecor.wasm")
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-trimpath", "-o", name, "./wasm")
+	build.Dir = root
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOEXPERIMENT=simd", "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(name)
+})
+
+// site is a built site on a server of its own.
+type site struct {
+	*httptest.Server
+	dir     string
+	weights string // file
+	labels  string // file
+}
+
+// tinySite serves the page with the tiny weights and smallPack.
+func tinySite(t *testing.T) *site {
+	t.Helper()
+	weights, err := os.ReadFile(filepath.Join(root, "core", "clip", "testdata", "tiny", "weights.safetensors"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tiny.safetensors"), weights, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "small.json"), []byte(smallPack), 0o600))
+	return serve(t, dir)
+}
+
+// realSite serves the page with the weights in dist/weights, or skips the test
+// where nobody has built them.
+func realSite(t *testing.T) *site {
+	t.Helper()
+	dir := filepath.Join(root, "dist", "weights")
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")); len(found) == 0 {
+		t.Skip("no weights in dist/weights: ./build.sh build makes them")
+	}
+	return serve(t, dir)
+}
+
+// serve builds the site, and the tests' own page, around a folder of weights.
+func serve(t *testing.T, weights string) *site {
+	t.Helper()
+	wasm, err := module()
+	require.NoError(t, err)
+	dist := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor.wasm"), wasm, 0o600))
+	full, err := filepath.Abs(weights)
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(full, filepath.Join(dist, "weights")))
+
+	s := &site{dir: filepath.Join(dist, "www")}
+	assets, err := static.Build(static.Options{
+		Source:  filepath.Join(root, "www"),
+		Dist:    dist,
+		Out:     s.dir,
+		Bundles: map[string]string{"hooks.ts": "hooks.js"},
+	})
+	require.NoError(t, err)
+	s.weights = filepath.Join(s.dir, filepath.FromSlash(assets.Weights))
+	s.labels = filepath.Join(s.dir, filepath.FromSlash(assets.Labels))
+	handler, err := static.Handler(s.dir)
+	require.NoError(t, err)
+	s.Server = httptest.NewServer(handler)
+	t.Cleanup(s.Server.Close)
+	return s
+}
