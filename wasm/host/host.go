@@ -106,10 +106,10 @@ func Open(ctx context.Context, c Config) (*Host, error) {
 func (h *Host) start(ctx context.Context, module Source) error {
 	code, err := readModule(module)
 	if err != nil {
-		return fmt.Errorf("module: %w", err)
+		return fmt.Errorf("reading the module: %w", err)
 	}
 	if h.compiled, err = h.runtime.CompileModule(ctx, code); err != nil {
-		return fmt.Errorf("module: %w", err)
+		return fmt.Errorf("compiling the module: %w", err)
 	}
 	if err := checkImports(h.compiled); err != nil {
 		return err
@@ -302,14 +302,14 @@ func (h *Host) newInstance(ctx context.Context) (*instance, error) {
 func (h *Host) load(ctx context.Context, in *instance) error {
 	r, size, err := h.weights.Open()
 	if err != nil {
-		return fmt.Errorf("weights: %w", err)
+		return fmt.Errorf("opening the weights: %w", err)
 	}
 	defer r.Close()
 	if err := in.load(ctx, r, size); err != nil {
-		return fmt.Errorf("weights: %w", err)
+		return fmt.Errorf("loading the weights: %w", err)
 	}
 	if h.weightsSHA256 != "" && h.weightsSHA256 != in.weightsSHA256 {
-		return errors.New("weights: they changed since the host was opened")
+		return errors.New("loading the weights: they changed since the host was opened")
 	}
 	return nil
 }

@@ -38,9 +38,9 @@ type instance struct {
 
 // bind looks up the module's exports and checks its ABI.
 func bind(ctx context.Context, module api.Module, stderr *firstWords) (*instance, error) {
-	in := &instance{module: module, memory: module.Memory(), stderr: stderr}
+	in := &instance{module: module, memory: module.ExportedMemory("memory"), stderr: stderr}
 	if in.memory == nil {
-		return nil, errors.New("the module exports no memory")
+		return nil, errors.New("the module does not export memory")
 	}
 	var abi api.Function
 	for name, f := range map[string]*api.Function{
