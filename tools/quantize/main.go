@@ -66,7 +66,7 @@ var defaultTemplates = convert.Templates{
 
 func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	flags := flag.NewFlagSet("quantize", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // run writes errors, once
 	o := &convert.Options{}
 	var scheme string
 	flags.StringVar(&o.In, "in", "", "checkpoint `directory` in the Hugging Face layout")
@@ -89,6 +89,10 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 		})
 	}
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stderr)
+			flags.Usage()
+		}
 		return nil, err
 	}
 	switch {

@@ -47,7 +47,7 @@ func TestLegacyEndToken(t *testing.T) {
 
 func TestVocabAndMergesGiveTheSameTokenizer(t *testing.T) {
 	want := open(t, checkpointtest.Golden(t, "tiny")).Tokenizer
-	dir := checkpointtest.Copy(t)
+	dir := checkpointtest.Copy(t, "tiny")
 	require.NoError(t, os.Remove(filepath.Join(dir, "tokenizer.json")))
 	assert.Equal(t, want, open(t, dir).Tokenizer)
 }
@@ -55,7 +55,7 @@ func TestVocabAndMergesGiveTheSameTokenizer(t *testing.T) {
 func TestHalfPrecision(t *testing.T) {
 	const name = "vision_model.post_layernorm.weight"
 	for _, dtype := range []safetensors.DType{safetensors.F16, safetensors.BF16} {
-		dir := checkpointtest.Copy(t)
+		dir := checkpointtest.Copy(t, "tiny")
 		checkpointtest.EditTensors(t, dir, func(tensors []safetensors.TensorData) []safetensors.TensorData {
 			i := slices.IndexFunc(tensors, func(x safetensors.TensorData) bool { return x.Name == name })
 			one := map[safetensors.DType][]byte{safetensors.F16: {0x00, 0x3e}, safetensors.BF16: {0xc0, 0x3f}}[dtype] // 1.5
@@ -69,7 +69,7 @@ func TestHalfPrecision(t *testing.T) {
 }
 
 func TestPositionIDsAreIgnored(t *testing.T) {
-	dir := checkpointtest.Copy(t)
+	dir := checkpointtest.Copy(t, "tiny")
 	checkpointtest.EditTensors(t, dir, func(tensors []safetensors.TensorData) []safetensors.TensorData {
 		return append(tensors, safetensors.TensorData{
 			Name: "text_model.embeddings.position_ids", DType: safetensors.I64, Shape: []int{1, 20}, Data: make([]byte, 160)})
@@ -78,7 +78,7 @@ func TestPositionIDsAreIgnored(t *testing.T) {
 }
 
 func TestLicense(t *testing.T) {
-	dir := checkpointtest.Copy(t)
+	dir := checkpointtest.Copy(t, "tiny")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "MODEL_CARD.md"), []byte("# tiny\n"), 0o644))
 	assert.Equal(t, "see MODEL_CARD.md", open(t, dir).License)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "LICENSE"), []byte("\n# MIT License\n\nmore\n"), 0o644))
@@ -227,7 +227,7 @@ func TestOpenErrors(t *testing.T) {
 		{"calibration sign", write("calibration.json", `{"format": "ecor-calibration-1", "ranges": {"visual_projection": [`+negatives(32)+`]}}`), "range 0 is -1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := checkpointtest.Copy(t)
+			dir := checkpointtest.Copy(t, "tiny")
 			c.damage(t, dir)
 			_, err := Open(dir)
 			require.ErrorContains(t, err, c.want)
@@ -265,7 +265,7 @@ func TestLoadErrors(t *testing.T) {
 		float32(math.NaN()):   `"visual_projection.weight" holds NaN at element 5: want finite values`,
 		float32(math.Inf(-1)): `"visual_projection.weight" holds -Inf at element 5: want finite values`,
 	} {
-		dir := checkpointtest.Copy(t)
+		dir := checkpointtest.Copy(t, "tiny")
 		checkpointtest.EditTensors(t, dir, func(x []safetensors.TensorData) []safetensors.TensorData {
 			checkpointtest.EditFloats(t, x, name, func(i int, v float32) float32 {
 				if i == 5 {

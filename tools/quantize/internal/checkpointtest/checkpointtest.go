@@ -35,10 +35,10 @@ func root(t testing.TB) string {
 	}
 }
 
-// Copy copies the golden checkpoint "tiny" to a new directory.
-func Copy(t testing.TB) string {
-	dir := filepath.Join(t.TempDir(), "tiny")
-	require.NoError(t, os.CopyFS(dir, os.DirFS(Golden(t, "tiny"))))
+// Copy copies the golden checkpoint with the given name to a new directory of that name.
+func Copy(t testing.TB, name string) string {
+	dir := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.CopyFS(dir, os.DirFS(Golden(t, name))))
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

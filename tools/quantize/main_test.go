@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpointtest"
+)
+
+func TestRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"-in", checkpointtest.Golden(t, "tiny"), "-out", out}, &stdout, &stderr)
+	require.Equal(t, exitOK, code, stderr.String())
+	report := stdout.String()
+	assert.Regexp(t, `(?m)^tensor +shape +scheme +bytes +SQNR dB$`, report)
+	assert.Regexp(t, `(?m)^logit_scale +scalar +float32 +4 +exact$`, report)
+	assert.Regexp(t, `(?m)^vision_model\.embeddings\.patch_embedding\.weight +32×192 +int8 per row +6272 +4\d\.\d$`, report)
+	assert.Contains(t, report, "scheme w8a7, not smoothed: the checkpoint has no calibration.json")
+	assert.Regexp(t, `tiny\.safetensors: \d+\.\d kB, gzip \d+\.\d kB, sha256 [0-9a-f]{64}`, report)
+	assert.Regexp(t, `took \d+\.\d s`, report)
+	assert.Regexp(t, `encoding tensors as w8a7: done in`, stderr.String())
+	assert.FileExists(t, filepath.Join(out, "tiny.safetensors"))
+}
+
+// Templates that are given replace the defaults of their kind and no others.
+func TestTemplates(t *testing.T) {
+	o, err := parse([]string{"-in", "a", "-out", "b", "-template-category", "a {c}", "-template-category", "{c}!"}, os.Stderr)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a {c}", "{c}!"}, o.Templates.Category)
+	assert.Equal(t, defaultTemplates.Rationale, o.Templates.Rationale)
+	assert.Equal(t, defaultTemplates.Conditional, o.Templates.Conditional)
+	assert.Equal(t, "a", o.Name)
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"nothing", nil, exitUsage, "-in and -out are needed"},
+		{"argument", []string{"-in", "a", "-out", "b", "c"}, exitUsage, `unexpected argument "c"`},
+		{"flag", []string{"-bits", "4"}, exitUsage, "flag provided but not defined: -bits"},
+		{"scheme", []string{"-in", "a", "-out", "b", "-scheme", "int4"}, exitUsage, `unknown scheme "int4"`},
+		{"alpha", []string{"-in", "a", "-out", "b", "-smooth-alpha", "2"}, exitUsage, "-smooth-alpha is 2: want 0 to 1"},
+		{"name", []string{"-in", "a", "-out", "b", "-name", "x/y"}, exitUsage, `-name is "x/y": want a plain file name`},
+		{"category template", []string{"-in", "a", "-out", "b", "-template-category", "a photo"}, exitUsage, `category template "a photo" has no {c}`},
+		{"conditional template", []string{"-in", "a", "-out", "b", "-template-conditional", "{c}"}, exitUsage, `conditional template "{c}" has no {r}`},
+		{"two lines", []string{"-in", "a", "-out", "b", "-template-rationale", "{r}\n{r}"}, exitUsage, "has more than one line"},
+		{"no checkpoint", []string{"-in", t.TempDir(), "-out", filepath.Join(t.TempDir(), "b")}, exitFailed, "config.json: no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, c.code, run(t.Context(), c.args, &stdout, &stderr))
+			assert.Contains(t, stderr.String(), c.want)
+			assert.Empty(t, stdout.String())
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	assert.Equal(t, exitOK, run(t.Context(), []string{"-h"}, &stdout, &stderr))
+	assert.Contains(t, stderr.String(), "-template-conditional")
+}
