@@ -1,8 +1,8 @@
 package pixels
 
-// resample filters one row of source pixels, 4 bytes each, into the a.count
+// resampleGeneric filters one row of source pixels, 4 bytes each, into the a.count
 // pixels of dst. The fourth byte of every pixel of dst becomes zero.
-func resample(dst, src []byte, a *axis) {
+func resampleGeneric(dst, src []byte, a *axis) {
 	for o := range a.count {
 		w := a.weights(o)
 		p := src[4*a.start[o]:][:4*len(w)]
@@ -18,8 +18,8 @@ func resample(dst, src []byte, a *axis) {
 	}
 }
 
-// accumulate adds weight · row to sums, which is as long.
-func accumulate(sums []int32, row []byte, weight int32) {
+// accumulateGeneric adds weight · row to sums, which is as long.
+func accumulateGeneric(sums []int32, row []byte, weight int32) {
 	sums = sums[:len(row)]
 	for i, v := range row {
 		sums[i] += weight * int32(v)

@@ -1,0 +1,6 @@
+//go:build !(goexperiment.simd && wasm)
+
+package pixels
+
+func resample(dst, src []byte, a *axis)                 { resampleGeneric(dst, src, a) }
+func accumulate(sums []int32, row []byte, weight int32) { accumulateGeneric(sums, row, weight) }
