@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/ecor-clip/ecor/core/clip"
 	"github.com/ecor-clip/ecor/core/explain"
@@ -103,12 +106,22 @@ func embed(ctx context.Context, m *clip.Model, kind string, labels, templates []
 	d := m.ProjectionDim
 	sums := make([]float32, len(labels)*d)
 	task := progress.Start("encoding "+kind+" prompts", int64(len(texts)))
-	err := encodeTexts(ctx, m.NewTextEncoder(), texts, func(i int, embedding []float32) {
-		label := i / len(templates)
-		kernel.Add(sums[label*d:(label+1)*d], embedding)
-		task.Add(1)
-	})
-	if err != nil {
+	workers := min(runtime.GOMAXPROCS(0), len(labels))
+	failed := make([]error, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		first, end := w*len(labels)/workers, (w+1)*len(labels)/workers
+		group.Go(func() {
+			part := texts[first*len(templates) : end*len(templates)]
+			failed[w] = encodeTexts(ctx, m.NewTextEncoder(), part, func(i int, embedding []float32) {
+				label := first + i/len(templates)
+				kernel.Add(sums[label*d:(label+1)*d], embedding)
+				task.Add(1)
+			})
+		})
+	}
+	group.Wait()
+	if err := cmp.Or(failed...); err != nil {
 		return safetensors.TensorData{}, err
 	}
 	task.Done()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -41,8 +42,9 @@ func (p *Progress) Start(label string, total int64) *Task {
 // lineInterval is the least time between two plain lines of a task.
 const lineInterval = 5 * time.Second
 
-// Task is a piece of work under way.
+// Task is a piece of work under way. Several goroutines may report to it.
 type Task struct {
+	mu           sync.Mutex
 	w            io.Writer
 	bar          *progressbar.ProgressBar // nil where lines are written
 	label        string
@@ -52,6 +54,8 @@ type Task struct {
 
 // Add tells that n more units are done.
 func (t *Task) Add(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.done += int64(n)
 	if t.bar != nil {
 		t.bar.Add(n)
