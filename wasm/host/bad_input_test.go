@@ -67,7 +67,7 @@ func TestBadRequests(t *testing.T) {
 		{"empty category", img, NewLabels(withCategories(wire.Category{Rationales: []string{"fur"}})), wire.ClassifyOptions{}, []string{"empty"}},
 		{"5000 categories", img, NewLabels(withCategories(many...)), wire.ClassifyOptions{}, []string{"5000", "4096"}},
 		{"invalid UTF-8", img, NewLabels(withCategories(wire.Category{Name: "caf\xe9", Rationales: []string{"cups"}})),
-			wire.ClassifyOptions{}, []string{"UTF-8", `caf\xe9`}},
+			wire.ClassifyOptions{}, []string{"not valid UTF-8"}},
 		{"request of more than 4 MiB", img, NewLabels(withCategories(wire.Category{Name: strings.Repeat("a", 5<<20), Rationales: []string{"b"}})),
 			wire.ClassifyOptions{}, []string{"5242", "4194304"}},
 		{"template without {c}", img, NewLabels(wire.LabelSet{

@@ -310,6 +310,23 @@ func TestCancel(t *testing.T) {
 	assert.Len(t, h.idle, 1)
 }
 
+// TestCancelBetweenBands cancels while a 48-megapixel photo is on its way.
+func TestCancelBetweenBands(t *testing.T) {
+	h := open(t, tinyConfig(t))
+	_, err := h.CheckLabels(t.Context(), NewLabels(animals()))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var cancelled time.Time
+	time.AfterFunc(5*time.Millisecond, func() {
+		cancelled = time.Now()
+		cancel()
+	})
+	_, err = h.Classify(ctx, image.NewNRGBA(image.Rect(0, 0, 8000, 6000)), NewLabels(animals()), wire.ClassifyOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Less(t, time.Since(cancelled), 100*time.Millisecond)
+	classify(t, h, pattern(80, 60, 1))
+}
+
 func TestCancelWhileWaiting(t *testing.T) {
 	h := open(t, tinyConfig(t))
 	release := make(chan struct{})

@@ -122,7 +122,7 @@ func TestCountsOfSmallItems(t *testing.T) {
 
 func TestInvalidUTF8(t *testing.T) {
 	bad := appendStr(nil, "caf\xe9")
-	require.EqualError(t, new(EmbedBegin).Decode(bad), `wire: text is not valid UTF-8: "caf\xe9"`)
+	require.EqualError(t, new(EmbedBegin).Decode(bad), "wire: text of 4 bytes is not valid UTF-8")
 
 	var warnings []byte
 	warnings = appendU32(appendU32(warnings, 1), 1)
