@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -144,5 +143,3 @@ func TestVectors(t *testing.T) {
 func TestRows(t *testing.T) {
 	require.NoError(t, sweepRows(dispatched, newSeed(t)))
 }
-
-var _ = assert.Equal
