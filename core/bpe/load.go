@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ecor-clip/ecor/core/errs"
@@ -110,7 +111,7 @@ func (t *Tokenizer) readMerges(text []byte, ids map[string]int32) error {
 	}
 	for l := range t.Len() {
 		group := t.merges[t.first[l]:t.first[l+1]]
-		slices.SortFunc(group, func(a, b merge) int { return int(a.right) - int(b.right) })
+		sort.Sort(byRight(group))
 		for i := 1; i < len(group); i++ {
 			if a, b := group[i-1], group[i]; a.right == b.right {
 				return errs.New("bpe: merges ", min(a.rank, b.rank), " and ", max(a.rank, b.rank), " join the same tokens, ",
@@ -120,6 +121,12 @@ func (t *Tokenizer) readMerges(text []byte, ids map[string]int32) error {
 	}
 	return nil
 }
+
+type byRight []merge
+
+func (s byRight) Len() int           { return len(s) }
+func (s byRight) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s byRight) Less(i, j int) bool { return s[i].right < s[j].right }
 
 // byteSymbol returns the character that stands for a byte in the vocabulary:
 // itself where it is visible in Latin-1, else one of the characters from

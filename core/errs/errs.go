@@ -3,8 +3,8 @@
 package errs
 
 import (
-	"errors"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Kind says what sort of mistake an error reports.
@@ -35,10 +35,10 @@ func OverLimit(parts ...any) error { return &kindError{Limit, Text(parts...)} }
 // WrongState returns an error of kind State.
 func WrongState(parts ...any) error { return &kindError{State, Text(parts...)} }
 
-// KindOf returns the kind of err; errors from elsewhere are BadInput.
+// KindOf returns the kind of err; errors from elsewhere are BadInput. It does
+// not look into wrapped errors.
 func KindOf(err error) Kind {
-	var k *kindError
-	if errors.As(err, &k) {
+	if k, ok := err.(*kindError); ok {
 		return k.kind
 	}
 	return BadInput
@@ -76,10 +76,31 @@ func Text(parts ...any) string {
 	return string(b)
 }
 
-// Quote returns s quoted for an error text, cut after 40 bytes.
+// Quote returns s in quotation marks for an error text, cut after 40 bytes.
+// Bytes outside printable ASCII that are not part of a character are written
+// as \xNN, so that a message is always valid UTF-8 on one line.
 func Quote(s string) string {
-	if len(s) > 40 {
-		return strconv.Quote(s[:40]) + "…"
+	const hex = "0123456789abcdef"
+	cut := len(s) > 40
+	if cut {
+		s = s[:40]
 	}
-	return strconv.Quote(s)
+	b := []byte{'"'}
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r < ' ' || r == 0x7f || r == utf8.RuneError && n == 1 {
+			b = append(b, '\\', 'x', hex[s[0]>>4], hex[s[0]&15])
+		} else {
+			if r == '"' || r == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, s[:n]...)
+		}
+		s = s[n:]
+	}
+	b = append(b, '"')
+	if cut {
+		b = append(b, "…"...)
+	}
+	return string(b)
 }

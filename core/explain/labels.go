@@ -148,16 +148,30 @@ func (t *Templates) check() error {
 
 // CategoryPrompt returns the prompt of a category in one template.
 func CategoryPrompt(template, category string) string {
-	return strings.ReplaceAll(template, placeholderC, category)
+	return ConditionalPrompt(template, category, placeholderR)
 }
 
 // RationalePrompt returns the prompt of a rationale in one template.
 func RationalePrompt(template, rationale string) string {
-	return strings.ReplaceAll(template, placeholderR, rationale)
+	return ConditionalPrompt(template, placeholderC, rationale)
 }
 
 // ConditionalPrompt returns the prompt of a category given a rationale. Braces
 // inside the labels are kept as they are.
 func ConditionalPrompt(template, category, rationale string) string {
-	return strings.NewReplacer(placeholderC, category, placeholderR, rationale).Replace(template)
+	var b []byte
+	for len(template) > 0 {
+		switch {
+		case strings.HasPrefix(template, placeholderC):
+			b = append(b, category...)
+			template = template[len(placeholderC):]
+		case strings.HasPrefix(template, placeholderR):
+			b = append(b, rationale...)
+			template = template[len(placeholderR):]
+		default:
+			b = append(b, template[0])
+			template = template[1:]
+		}
+	}
+	return string(b)
 }

@@ -1,7 +1,7 @@
 package explain
 
 import (
-	"slices"
+	"sort"
 
 	"github.com/ecor-clip/ecor/core/kernel"
 )
@@ -38,31 +38,21 @@ func Softmax(x []float32) { kernel.Softmax(x, len(x), 1, len(x), 1) }
 // p sum to at least coverage, but at most limit of them, and the mass of the
 // others. Equal probabilities keep the order of the rationales.
 func Keep(p []float32, coverage float32, limit int) (kept []int, uncovered float32) {
-	order := make([]int, len(p))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return descending(p[a], p[b]) })
+	order := top(p, nil, len(p))
 	var covered float32
 	n := 0
 	for n < len(order) && n < limit && (n == 0 || covered < coverage) {
-		covered += p[order[n]]
+		covered += order[n].P
 		n++
 	}
-	for _, i := range order[n:] {
-		uncovered += p[i]
+	kept = make([]int, n)
+	for i, s := range order[:n] {
+		kept[i] = s.Index
 	}
-	return order[:n], uncovered
-}
-
-func descending(a, b float32) int {
-	switch {
-	case a > b:
-		return -1
-	case a < b:
-		return 1
+	for _, s := range order[n:] {
+		uncovered += s.P
 	}
-	return 0
+	return kept, uncovered
 }
 
 // Evidence is what a method combines. All values are logits: the logit scale
@@ -178,11 +168,15 @@ func top(p []float32, names []int, n int) []Score {
 			all[i].Index = names[i]
 		}
 	}
-	slices.SortFunc(all, func(a, b Score) int {
-		if d := descending(a.P, b.P); d != 0 {
-			return d
-		}
-		return a.Index - b.Index
-	})
+	sort.Sort(byScore(all))
 	return all[:min(n, len(all))]
+}
+
+// byScore orders the highest score first, equal ones by index.
+type byScore []Score
+
+func (s byScore) Len() int      { return len(s) }
+func (s byScore) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s byScore) Less(i, j int) bool {
+	return s[i].P > s[j].P || s[i].P == s[j].P && s[i].Index < s[j].Index
 }

@@ -1,8 +1,6 @@
 package safetensors
 
 import (
-	"encoding/binary"
-
 	"github.com/ecor-clip/ecor/core/errs"
 )
 
@@ -99,7 +97,7 @@ func (d *Decoder) writeHeader(p []byte) (int, error) {
 		_, err := headerSize(d.prefix[:], d.size)
 		return n, err
 	}
-	size := binary.LittleEndian.Uint64(d.prefix[:])
+	size := uint64At(d.prefix[:])
 	n := min(len(p), int(size)-len(d.json))
 	d.json = append(d.json, p[:n]...)
 	d.written += uint64(n)
@@ -118,7 +116,7 @@ func (d *Decoder) writeHeader(p []byte) (int, error) {
 // headerSize reads and checks the length of the JSON header in a file of
 // fileSize bytes.
 func headerSize(prefix []byte, fileSize uint64) (uint64, error) {
-	size := binary.LittleEndian.Uint64(prefix)
+	size := uint64At(prefix)
 	switch {
 	case size == 0:
 		return 0, errs.New("safetensors: header is empty")
@@ -202,4 +200,13 @@ func Decode(b []byte) (h *Header, data map[string][]byte, err error) {
 		data[t.Name] = body[t.Begin:t.End:t.End]
 	}
 	return h, data, nil
+}
+
+// uint64At reads a little-endian number. (encoding/binary would bring reflect
+// into the module.)
+func uint64At(p []byte) (v uint64) {
+	for i := range 8 {
+		v |= uint64(p[i]) << (8 * i)
+	}
+	return v
 }

@@ -8,7 +8,7 @@ package safetensors
 
 import (
 	"math/bits"
-	"slices"
+	"sort"
 
 	"github.com/ecor-clip/ecor/core/errs"
 )
@@ -87,17 +87,27 @@ func ParseHeader(json []byte, dataSize uint64) (*Header, error) {
 	return h, h.order(dataSize)
 }
 
+// byOffset orders tensors by where their data lies; tensors without data that
+// lie at one place by name. (package sort has one copy of its code in the
+// module, package slices one for each element type.)
+type byOffset []Tensor
+
+func (s byOffset) Len() int      { return len(s) }
+func (s byOffset) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s byOffset) Less(i, j int) bool {
+	a, b := &s[i], &s[j]
+	switch {
+	case a.Begin != b.Begin:
+		return a.Begin < b.Begin
+	case a.End != b.End:
+		return a.End < b.End
+	}
+	return a.Name < b.Name
+}
+
 // order sorts the tensors by offset and checks that they fill dataSize bytes.
 func (h *Header) order(dataSize uint64) error {
-	slices.SortStableFunc(h.Tensors, func(a, b Tensor) int {
-		switch {
-		case a.Begin < b.Begin || a.Begin == b.Begin && a.End < b.End:
-			return -1
-		case a.Begin == b.Begin && a.End == b.End:
-			return 0
-		}
-		return 1
-	})
+	sort.Sort(byOffset(h.Tensors))
 	var end uint64
 	for i := range h.Tensors {
 		t := &h.Tensors[i]

@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"encoding/binary"
 	"io"
 	"slices"
 	"strconv"
@@ -32,7 +31,9 @@ func Write(w io.Writer, metadata map[string]string, tensors []TensorData) error 
 	if len(head)-8 > MaxHeader {
 		return errs.New("safetensors: header of ", len(head)-8, " bytes: limit is ", MaxHeader)
 	}
-	binary.LittleEndian.PutUint64(head, uint64(len(head)-8))
+	for i, n := 0, uint64(len(head)-8); i < 8; i++ {
+		head[i] = byte(n >> (8 * i))
+	}
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
@@ -130,6 +131,8 @@ func appendJSONString(b []byte, s string) []byte {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
+		case c >= '\b' && c <= '\r' && c != '\v':
+			b = append(b, '\\', "btn.fr"[c-'\b'])
 		case c < 0x20:
 			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:

@@ -94,7 +94,7 @@ func ParseMethod(name string) (Method, error) {
 			return Method(i), nil
 		}
 	}
-	return 0, errors.New("unknown method " + strconv.Quote(name) + ": want ecor, clip, independent, inverted or joint")
+	return 0, errors.New("unknown method \"" + name + "\": want ecor, clip, independent, inverted or joint")
 }
 
 // WeightsBegin announces a weights file.
@@ -311,7 +311,7 @@ func (r *reader) str() string {
 	}
 	p := r.take(int(n))
 	if !utf8.Valid(p) && r.err == nil {
-		r.err = errors.New("wire: text is not valid UTF-8: " + strconv.Quote(string(p[:min(len(p), 40)])))
+		r.err = errors.New("wire: text of " + strconv.Itoa(len(p)) + " bytes is not valid UTF-8")
 	}
 	return string(p)
 }
