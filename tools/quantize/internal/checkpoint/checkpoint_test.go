@@ -52,6 +52,24 @@ func TestVocabAndMergesGiveTheSameTokenizer(t *testing.T) {
 	assert.Equal(t, want, open(t, dir).Tokenizer)
 }
 
+// Older files write merges as one string and sizes as one number.
+func TestOlderFiles(t *testing.T) {
+	want := open(t, checkpointtest.Golden(t, "tiny"))
+	dir := checkpointtest.Copy(t, "tiny")
+	checkpointtest.EditJSON(t, dir, "tokenizer.json", func(o map[string]any) {
+		merges := o["model"].(map[string]any)["merges"].([]any)
+		for i, m := range merges {
+			pair := m.([]any)
+			merges[i] = pair[0].(string) + " " + pair[1].(string)
+		}
+	})
+	checkpointtest.WriteJSON(t, dir, "preprocessor_config.json", map[string]any{
+		"size": 26, "crop_size": 24, "resample": 3, "image_mean": want.Image.Mean, "image_std": want.Image.Std})
+	got := open(t, dir)
+	assert.Equal(t, want.Tokenizer, got.Tokenizer)
+	assert.Equal(t, want.Image, got.Image)
+}
+
 func TestHalfPrecision(t *testing.T) {
 	const name = "vision_model.post_layernorm.weight"
 	for _, dtype := range []safetensors.DType{safetensors.F16, safetensors.BF16} {
@@ -280,4 +298,20 @@ func TestLoadErrors(t *testing.T) {
 	}
 	_, err := open(t, checkpointtest.Golden(t, "tiny")).Load("head")
 	require.ErrorContains(t, err, `"head" is not a tensor of this model`)
+}
+
+// FuzzParseTokenizer: no tokenizer.json makes the library's panics ours, and what is read is consistent.
+func FuzzParseTokenizer(f *testing.F) {
+	f.Add([]byte(`{"added_tokens": [{"id": 3, "content": "<e>"}],
+		"model": {"type": "BPE", "end_of_word_suffix": "</w>", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}`))
+	f.Add([]byte(`{"model": {"type": "BPE", "end_of_word_suffix": "</w>", "dropout": "x", "unk_token": 1, "vocab": {"a": 1e99}, "merges": ["a"]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tok, err := parseTokenizer(b)
+		if err != nil {
+			return
+		}
+		for _, m := range tok.Merges {
+			require.Contains(t, tok.Vocab, m[0]+m[1])
+		}
+	})
 }

@@ -23,20 +23,18 @@ type Tower struct {
 // Vision is the shape of the image tower.
 type Vision struct {
 	Tower
-	ModelType string `json:"model_type"`
-	ImageSize int    `json:"image_size"` // pixels on each side
-	PatchSize int    `json:"patch_size"` // pixels on each side
-	Channels  int    `json:"num_channels"`
+	ImageSize int `json:"image_size"` // pixels on each side
+	PatchSize int `json:"patch_size"` // pixels on each side
+	Channels  int `json:"num_channels"`
 }
 
 // Text is the shape of the text tower.
 type Text struct {
 	Tower
-	ModelType     string `json:"model_type"`
-	VocabSize     int    `json:"vocab_size"`
-	ContextLength int    `json:"max_position_embeddings"` // start and end tokens included
-	BOS           int    `json:"bos_token_id"`
-	EOS           int    `json:"eos_token_id"`
+	VocabSize     int `json:"vocab_size"`
+	ContextLength int `json:"max_position_embeddings"` // start and end tokens included
+	BOS           int `json:"bos_token_id"`
+	EOS           int `json:"eos_token_id"`
 }
 
 // Config is the part of a CLIPModel's config.json that the towers need.
