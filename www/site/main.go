@@ -42,7 +42,12 @@ func build(args []string) error {
 	dist := flags.String("dist", "dist", "folder with ecor.wasm and weights/; the site is written to its www/")
 	flags.Parse(args)
 	out := filepath.Join(*dist, "www")
-	assets, err := static.Build(static.Options{Source: *source, Dist: *dist, Out: out})
+	assets, err := static.Build(static.Options{
+		Source:  *source,
+		Module:  filepath.Join(*dist, "ecor.wasm"),
+		Weights: filepath.Join(*dist, "weights"),
+		Out:     out,
+	})
 	if err != nil {
 		return err
 	}

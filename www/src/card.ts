@@ -44,7 +44,7 @@ export class Card {
     this.body.setAttribute("aria-busy", "true");
     this.element.dataset["state"] = "busy";
     this.status.textContent = text;
-    if (!this.status.isConnected || this.status.parentElement !== this.body) {
+    if (this.status.parentElement !== this.body) {
       if (this.body.childElementCount === 0) {
         this.body.append(this.fileName());
       }
@@ -54,6 +54,8 @@ export class Card {
 
   showError(reason: string, onRetry?: () => void): void {
     this.settle("error");
+    this.details?.remove();
+    this.details = undefined;
     this.body.replaceChildren(this.fileName(), make("p", { className: "error" }, reason));
     if (onRetry) {
       this.body.append(make("button", { type: "button", className: "quiet", onclick: onRetry }, strings.photo.retry));
@@ -68,7 +70,9 @@ export class Card {
       return this.showError("The answer has no category.");
     }
     const open = this.details?.open ?? false;
+    this.details?.remove();
     this.details = make("details", { open }, make("summary", {}, strings.photo.details), this.explain(result));
+    this.element.append(this.details);
     this.body.replaceChildren(
       make(
         "p",
@@ -78,7 +82,6 @@ export class Card {
       ),
       make("p", { className: "because" }, sentence(result)),
       this.fileName(),
-      this.details,
     );
   }
 

@@ -248,6 +248,7 @@ function cancel(): void {
     }
   }
   client.cancel();
+  clearButton.focus();
   showSummary();
 }
 

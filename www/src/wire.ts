@@ -55,7 +55,7 @@ export interface ModelInfo {
   name: string;
   scheme: string;
   license: string;
-  sourceSHA256: string;
+  sourceSha256: string;
   kernel: string;
   imageSize: number; // pixels
   contextLength: number; // tokens
@@ -149,7 +149,7 @@ class Writer {
   private view = new DataView(this.bytes.buffer);
   private length = 0;
 
-  /** Reserves n bytes and returns their offset. */
+  /** Reserves n bytes and returns their offset; it may replace bytes and view. */
   private take(n: number): number {
     const at = this.length;
     this.length += n;
@@ -162,26 +162,35 @@ class Writer {
     return at;
   }
 
+  private raw(bytes: Uint8Array): void {
+    const at = this.take(bytes.length);
+    this.bytes.set(bytes, at);
+  }
+
   u8(v: number): void {
-    this.view.setUint8(this.take(1), v);
+    const at = this.take(1);
+    this.view.setUint8(at, v);
   }
 
   u32(v: number): void {
-    this.view.setUint32(this.take(4), v, true);
+    const at = this.take(4);
+    this.view.setUint32(at, v, true);
   }
 
   u64(v: number): void {
-    this.view.setBigUint64(this.take(8), BigInt(v), true);
+    const at = this.take(8);
+    this.view.setBigUint64(at, BigInt(v), true);
   }
 
   f32(v: number): void {
-    this.view.setFloat32(this.take(4), v, true);
+    const at = this.take(4);
+    this.view.setFloat32(at, v, true);
   }
 
   str(v: string): void {
     const text = encoder.encode(v);
     this.u32(text.length);
-    this.bytes.set(text, this.take(text.length));
+    this.raw(text);
   }
 
   list<T>(items: readonly T[], put: (item: T) => void): void {
@@ -195,8 +204,7 @@ class Writer {
 
   f32s(v: Float32Array): void {
     this.u32(v.length);
-    const raw = new Uint8Array(v.buffer, v.byteOffset, v.byteLength);
-    this.bytes.set(raw, this.take(raw.length));
+    this.raw(new Uint8Array(v.buffer, v.byteOffset, v.byteLength));
   }
 
   templates(t: Templates): void {
@@ -322,7 +330,7 @@ export const modelInfo = codec<ModelInfo>(
     w.str(m.name);
     w.str(m.scheme);
     w.str(m.license);
-    w.str(m.sourceSHA256);
+    w.str(m.sourceSha256);
     w.str(m.kernel);
     w.u32(m.imageSize);
     w.u32(m.contextLength);
@@ -335,7 +343,7 @@ export const modelInfo = codec<ModelInfo>(
     name: r.str(),
     scheme: r.str(),
     license: r.str(),
-    sourceSHA256: r.str(),
+    sourceSha256: r.str(),
     kernel: r.str(),
     imageSize: r.u32(),
     contextLength: r.u32(),

@@ -138,11 +138,10 @@ async function classify(request: Extract<Request, { type: "classify" }>): Promis
   const answer = await ready().classify(options, {
     signal: abort.signal,
     onProgress: (p) => {
-      // A step reports the phase that comes next, so its time belongs to the one before.
       const now = performance.now();
+      at = phase[p.phase] ?? at; // the last step of all says "done"
       timings[at] += now - last;
       last = now;
-      at = phase[p.phase] ?? at;
       reply({ type: "progress", id, phase: p.phase, done: p.done, total: p.total });
     },
   });
@@ -160,8 +159,10 @@ async function sendPhoto(id: number, file: Blob, timings: Timings): Promise<void
   const photo = await decode(file);
   try {
     const { width, height } = photo;
+    lap("decode");
     reply({ type: "decoded", id, photo: { width, height, thumbnail: await photo.thumbnail() } });
     ready().beginImage(width, height);
+    last = performance.now();
     for await (const band of photo.rows()) {
       abort.signal.throwIfAborted();
       lap("decode");

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	cdplog "github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -40,7 +38,6 @@ var browser struct {
 }
 
 func TestMain(m *testing.M) {
-	log.SetOutput(io.Discard) // chromedp logs events newer than it knows
 	code := m.Run()
 	for i := len(browser.stop) - 1; i >= 0; i-- {
 		browser.stop[i]()
@@ -95,7 +92,7 @@ func startBrowser() {
 	ctx, stop := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	browser.ctx = ctx
 	browser.stop = append(browser.stop, func() { os.RemoveAll(dir) }, browser.proxy.server.Close, stopAllocator, stop)
-	browser.err = chromedp.Run(ctx)
+	browser.err = chromedp.Do(ctx)
 }
 
 // recorder is an HTTP proxy that reaches loopback addresses only and records
@@ -167,34 +164,24 @@ func newPage(t *testing.T) *page {
 	browser.proxy.take()
 	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
 	ctx, cancelTimeout := context.WithTimeout(ctx, testTimeout)
 	t.Cleanup(cancelTimeout)
 	p := &page{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, p.listen)
-	p.run(runtime.Enable(), cdplog.Enable())
+	go p.listen(chromedp.Console(ctx))
 	return p
 }
 
-func (p *page) listen(event any) {
-	text := ""
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
-			for _, a := range e.Args {
-				text += string(a.Value) + a.Description + " "
-			}
+func (p *page) listen(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
+	for m, err := range messages {
+		if err != nil {
+			return
 		}
-	case *runtime.EventExceptionThrown:
-		text = e.ExceptionDetails.Error()
-	case *cdplog.EventEntryAdded:
-		if e.Entry.Level == cdplog.LevelError || e.Entry.Level == cdplog.LevelWarning {
-			text = e.Entry.Text + " " + e.Entry.URL
+		if m.IsException() || m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleWarning {
+			p.mu.Lock()
+			p.logs = append(p.logs, m.String()+" "+m.URL)
+			p.mu.Unlock()
 		}
-	}
-	if text != "" {
-		p.mu.Lock()
-		p.logs = append(p.logs, text)
-		p.mu.Unlock()
 	}
 }
 
@@ -205,35 +192,52 @@ func (p *page) complaints() []string {
 	return append([]string(nil), p.logs...)
 }
 
-func (p *page) run(actions ...chromedp.Action) {
+func (p *page) run(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	err := chromedp.Run(p.ctx, actions...)
+	p.check(chromedp.Do(p.ctx, steps...))
+}
+
+func (p *page) check(err error) {
+	p.t.Helper()
 	if err != nil {
 		p.save("failed")
 	}
 	require.NoError(p.t, err, "console: %v", p.complaints())
 }
 
-// eval runs JavaScript, waits for its promise and stores the value in out.
-func (p *page) eval(script string, out any) {
+// eval runs JavaScript, waits for its promise and returns the value.
+func eval[T any](p *page, script string) T {
 	p.t.Helper()
-	p.run(chromedp.Evaluate(script, out, func(e *runtime.EvaluateParams) *runtime.EvaluateParams {
-		return e.WithAwaitPromise(true)
-	}))
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	p.check(err)
+	return v
 }
 
-// waitFor waits until a JavaScript condition holds.
+// do runs JavaScript for its effect.
+func (p *page) do(script string) {
+	p.t.Helper()
+	eval[chromedp.Void](p, script)
+}
+
+// waitFor waits until a JavaScript condition holds. It evaluates from outside,
+// where the page's policy does not apply.
 func (p *page) waitFor(condition string) {
 	p.t.Helper()
-	p.run(chromedp.Poll(condition, nil, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(testTimeout)))
+	for !eval[bool](p, "!!("+condition+")") {
+		p.run(chromedp.Sleep(20 * time.Millisecond))
+	}
 }
 
-// text returns the visible text of the first element that a selector finds.
+// text returns the text of the first element that a selector finds, hidden or not.
 func (p *page) text(selector string) string {
 	p.t.Helper()
-	var s string
-	p.eval(fmt.Sprintf("document.querySelector(%q).innerText", selector), &s)
-	return s
+	return eval[string](p, fmt.Sprintf("document.querySelector(%q).textContent", selector))
+}
+
+// texts returns the text of every element that a selector finds.
+func (p *page) texts(selector string) []string {
+	p.t.Helper()
+	return eval[[]string](p, fmt.Sprintf("[...document.querySelectorAll(%q)].map((e) => e.textContent)", selector))
 }
 
 // open loads the page and waits for the model.
@@ -241,21 +245,13 @@ func (p *page) open(url string) {
 	p.t.Helper()
 	p.run(chromedp.Navigate(url))
 	p.waitFor(`document.body.dataset.model !== "loading"`)
-	require.Equal(p.t, "The model is ready.", strings.TrimSpace(p.content("#loading-text")))
-}
-
-// content returns an element's text, hidden or not.
-func (p *page) content(selector string) string {
-	p.t.Helper()
-	var s string
-	p.eval(fmt.Sprintf("document.querySelector(%q).textContent", selector), &s)
-	return s
+	require.Equal(p.t, "The model is ready.", p.text("#loading-text"))
 }
 
 // choose gives files to the page and waits until each has an answer or an error.
 func (p *page) choose(files ...string) {
 	p.t.Helper()
-	p.run(chromedp.SetUploadFiles("#picker", files, chromedp.ByQuery))
+	p.run(chromedp.SetUploadFiles(chromedp.CSS("#picker"), files))
 	p.waitIdle()
 }
 
@@ -267,17 +263,18 @@ func (p *page) waitIdle() {
 // view sets the size in CSS pixels and the colour scheme.
 func (p *page) view(width, height int, scheme string) {
 	p.t.Helper()
-	p.run(
-		chromedp.EmulateViewport(int64(width), int64(height)),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-	)
+	p.run(chromedp.EmulateViewport(int64(width), int64(height)))
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	p.check(err)
 }
 
 // save writes a picture of the whole page to dist/test-output.
 func (p *page) save(name string) {
 	dir := filepath.Join(root, "dist", "test-output")
-	var picture []byte
-	if chromedp.Run(p.ctx, chromedp.FullScreenshot(&picture, 100)) != nil || os.MkdirAll(dir, 0o755) != nil {
+	picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil || os.MkdirAll(dir, 0o755) != nil {
 		return
 	}
 	file := strings.NewReplacer("/", "-", " ", "-").Replace(p.t.Name() + "-" + name + ".png")

@@ -1,10 +1,81 @@
-/** What the tests reach from outside: the codec and the engine without a page around them. */
+/**
+ * What the tests reach in a page of the site: the codecs, and an engine
+ * without worker and page around it. The tests evaluate this bundle.
+ */
 
-import { Engine } from "../src/engine";
+import { Engine, type Classify } from "../src/engine";
+import { readHeader } from "../src/header";
+import { formatPack, parsePack } from "../src/labels";
 import * as wire from "../src/wire";
 
-function fromBase64(s: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+const codecs = {
+  WeightsBegin: wire.weightsBegin,
+  ModelInfo: wire.modelInfo,
+  LabelSet: wire.labelSet,
+  LabelsInfo: wire.labelsInfo,
+  Seed: wire.seed,
+  ImageBegin: wire.imageBegin,
+  ClassifyOptions: wire.classifyOptions,
+  EmbedBegin: wire.embedBegin,
+  Progress: wire.progress,
+  Answer: wire.answer,
+  Embedding: wire.embedding,
+} as unknown as Record<string, wire.Codec<unknown>>;
+
+/** Fields that are a number in the vectors and a name here. */
+const names: Record<string, readonly string[]> = { method: wire.methods, kind: wire.seedKinds, phase: wire.phases };
+const floats = ["data", "embedding", "values", "imageEmbedding"];
+
+function codec(message: string): wire.Codec<unknown> {
+  const found = codecs[message];
+  if (!found) {
+    throw new Error(`no codec for ${message}`);
+  }
+  return found;
+}
+
+/** The message that a vector's JSON stands for. */
+function revive(json: string): unknown {
+  return JSON.parse(json, (key, value: unknown) => {
+    if (names[key]) {
+      return names[key][value as number];
+    }
+    if (floats.includes(key)) {
+      return Float32Array.from(value as number[]);
+    }
+    if (typeof value === "object" && value !== null && "f32bits" in value) {
+      return new Float32Array(Uint32Array.of(value.f32bits as number).buffer)[0];
+    }
+    return value;
+  });
+}
+
+/** The JSON that stands for a message in the vectors. */
+function plain(message: unknown): string {
+  return JSON.stringify(message, (key, value: unknown) => {
+    if (names[key]) {
+      return names[key].indexOf(value as string);
+    }
+    if (value instanceof Float32Array) {
+      return [...value];
+    }
+    if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
+      return { f32bits: new Uint32Array(Float32Array.of(value).buffer)[0] };
+    }
+    return value;
+  });
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
 function toBase64(bytes: Uint8Array): string {
@@ -12,12 +83,57 @@ function toBase64(bytes: Uint8Array): string {
 }
 
 let engine: Engine;
+let photo: { width: number; height: number; pixels: Uint8Array };
 
-Object.assign(globalThis, {
-  hooks: { wire, fromBase64, toBase64, start },
-});
+const hooks = {
+  encode: (message: string, json: string) => toHex(codec(message).encode(revive(json))),
+  decode: (message: string, hex: string) => plain(codec(message).decode(fromHex(hex))),
 
-async function start(module: string) {
-  engine = await Engine.start(fetch(module));
-  return engine;
-}
+  /** What is wrong with a label pack; empty where nothing is. Good packs must survive being written and read. */
+  labels: (text: string): string => {
+    try {
+      const pack = parsePack(text);
+      const again = parsePack(formatPack(pack));
+      return JSON.stringify(pack) === JSON.stringify(again) ? "" : "differs after formatPack";
+    } catch (e) {
+      return (e as Error).message;
+    }
+  },
+
+  /** An image file's size, or what is wrong with it. */
+  header: async (base64: string): Promise<string> => {
+    try {
+      const { format, width, height } = await readHeader(new Blob([fromBase64(base64)]));
+      return `${format} ${width} ${height}`;
+    } catch (e) {
+      return (e as Error).message;
+    }
+  },
+
+  /** Starts an engine of its own with the site's weights and the given label set. */
+  start: async (module: string, weights: string, size: number, labels: string): Promise<string> => {
+    engine = await Engine.start(fetch(module));
+    const { body } = await fetch(weights);
+    const info = await engine.loadWeights(size, body!);
+    engine.setLabels(JSON.parse(labels) as wire.LabelSet);
+    return info.name;
+  },
+
+  /** Keeps an image for classify. */
+  image: (width: number, height: number, base64: string): void => {
+    photo = { width, height, pixels: fromBase64(base64) };
+  },
+
+  /** Classifies the image; returns the bytes of the answer. */
+  classify: async (options: Classify): Promise<string> => {
+    const { width, height, pixels } = photo;
+    const band = Math.floor(wire.maxRequest / (4 * width)) * 4 * width;
+    engine.beginImage(width, height);
+    for (let at = 0; at < pixels.length; at += band) {
+      engine.imageRows(pixels.subarray(at, at + band));
+    }
+    return toBase64(await engine.classifyBytes(options));
+  },
+};
+
+Object.assign(globalThis, { hooks });

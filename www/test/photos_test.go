@@ -40,7 +40,7 @@ var scenes = map[string]func(x, y float64) color.NRGBA{
 	},
 }
 
-func draw(scene string, width, height int) *image.NRGBA {
+func drawScene(scene string, width, height int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		for x := range width {
@@ -58,9 +58,9 @@ func writePhoto(t *testing.T, dir, name, scene string, width, height int) string
 	require.NoError(t, err)
 	defer f.Close()
 	if filepath.Ext(name) == ".png" {
-		require.NoError(t, png.Encode(f, draw(scene, width, height)))
+		require.NoError(t, png.Encode(f, drawScene(scene, width, height)))
 	} else {
-		require.NoError(t, jpeg.Encode(f, draw(scene, width, height), &jpeg.Options{Quality: 90}))
+		require.NoError(t, jpeg.Encode(f, drawScene(scene, width, height), &jpeg.Options{Quality: 90}))
 	}
 	return file
 }

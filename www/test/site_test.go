@@ -47,10 +47,12 @@ var module = sync.OnceValues(func() ([]byte, error) {
 // site is a built site on a server of its own.
 type site struct {
 	*httptest.Server
-	dir     string
-	weights string // file
-	labels  string // file
+	dir    string
+	assets *static.Assets
 }
+
+// file returns where a file of the site lies.
+func (s *site) file(path string) string { return filepath.Join(s.dir, filepath.FromSlash(path)) }
 
 // tinySite serves the page with the tiny weights and smallPack.
 func tinySite(t *testing.T) *site {
@@ -74,27 +76,22 @@ func realSite(t *testing.T) *site {
 	return serve(t, dir)
 }
 
-// serve builds the site, and the tests' own page, around a folder of weights.
+// serve builds the site around a folder of weights.
 func serve(t *testing.T, weights string) *site {
 	t.Helper()
 	wasm, err := module()
 	require.NoError(t, err)
 	dist := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor.wasm"), wasm, 0o600))
-	full, err := filepath.Abs(weights)
-	require.NoError(t, err)
-	require.NoError(t, os.Symlink(full, filepath.Join(dist, "weights")))
-
 	s := &site{dir: filepath.Join(dist, "www")}
 	assets, err := static.Build(static.Options{
 		Source:  filepath.Join(root, "www"),
-		Dist:    dist,
+		Module:  filepath.Join(dist, "ecor.wasm"),
+		Weights: weights,
 		Out:     s.dir,
-		Bundles: map[string]string{"hooks.ts": "hooks.js"},
 	})
 	require.NoError(t, err)
-	s.weights = filepath.Join(s.dir, filepath.FromSlash(assets.Weights))
-	s.labels = filepath.Join(s.dir, filepath.FromSlash(assets.Labels))
+	s.assets = assets
 	handler, err := static.Handler(s.dir)
 	require.NoError(t, err)
 	s.Server = httptest.NewServer(handler)

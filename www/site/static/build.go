@@ -21,13 +21,10 @@ import (
 
 // Options says what to build from and where to.
 type Options struct {
-	Source string // folder with src/ and public/
-	Dist   string // folder with ecor.wasm and weights/
-	Out    string // replaced by the site
-
-	// Bundles are more scripts for the site, such as the tests': TypeScript
-	// file to path in the site.
-	Bundles map[string]string
+	Source  string // folder with src/ and public/
+	Module  string // file ecor.wasm
+	Weights string // folder with one weights file, a label pack and its embeddings
+	Out     string // replaced by the site
 }
 
 // File is one file of the site.
@@ -79,25 +76,18 @@ func Build(o Options) (*Assets, error) {
 	if err := addTree(site, filepath.Join(o.Source, "public"), ""); err != nil {
 		return nil, err
 	}
-	if err := addTree(site, filepath.Join(o.Dist, "weights"), "weights"); err != nil {
+	if err := addTree(site, o.Weights, "weights"); err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	module, err := os.ReadFile(filepath.Join(o.Dist, "ecor.wasm"))
+	module, err := os.ReadFile(o.Module)
 	if err != nil {
 		return nil, fmt.Errorf("module: %w", err)
 	}
 	site["ecor.wasm"] = module
 	site["index.html"] = bytes.ReplaceAll(site["index.html"], []byte("{{policy}}"), []byte(metaPolicy()))
 
-	bundles := map[string]string{
-		filepath.Join(o.Source, "src", "page.ts"):   "page.js",
-		filepath.Join(o.Source, "src", "worker.ts"): "worker.js",
-	}
-	for from, to := range o.Bundles {
-		bundles[from] = to
-	}
-	for from, to := range bundles {
-		if site[to], err = bundle(from, nil); err != nil {
+	for _, name := range []string{"page", "worker"} {
+		if site[name+".js"], err = Bundle(filepath.Join(o.Source, "src", name+".ts"), nil); err != nil {
 			return nil, err
 		}
 	}
@@ -133,9 +123,9 @@ func addTree(site map[string][]byte, dir, prefix string) error {
 	})
 }
 
-// bundle returns the script made of a TypeScript file and its imports, with
-// the named constants defined.
-func bundle(entry string, define map[string]string) ([]byte, error) {
+// Bundle returns the script made of a TypeScript file and its imports, with
+// the named constants defined as the JSON given for them.
+func Bundle(entry string, define map[string]string) ([]byte, error) {
 	result := api.Build(api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
@@ -169,7 +159,7 @@ func serviceWorker(source, version string, files []File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bundle(filepath.Join(source, "src", "sw.ts"), map[string]string{
+	return Bundle(filepath.Join(source, "src", "sw.ts"), map[string]string{
 		"SITE_VERSION": `"` + version + `"`,
 		"SITE_FILES":   string(list),
 		"SITE_HEADERS": string(values),

@@ -1,0 +1,309 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	_ "image/jpeg"
+	_ "image/png"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/wasm/host"
+	"github.com/ecor-clip/ecor/wasm/host/labelpack"
+	"github.com/ecor-clip/ecor/wasm/wire"
+	"github.com/ecor-clip/ecor/www/site/static"
+)
+
+// hook makes the tests' hooks available in the page.
+func (p *page) hook() {
+	p.t.Helper()
+	script, err := static.Bundle("hooks.ts", nil)
+	require.NoError(p.t, err)
+	p.do(string(script))
+}
+
+// call calls one of the hooks.
+func call[T any](p *page, name string, args ...any) T {
+	p.t.Helper()
+	list, err := json.Marshal(args)
+	require.NoError(p.t, err)
+	return eval[T](p, fmt.Sprintf("hooks.%s(...%s)", name, list))
+}
+
+// refused calls a hook that must throw.
+func refused(p *page, name string, args ...any) {
+	p.t.Helper()
+	list, err := json.Marshal(args)
+	require.NoError(p.t, err)
+	_, err = chromedp.Run(p.ctx, chromedp.Evaluate[any](fmt.Sprintf("hooks.%s(...%s)", name, list)))
+	assert.Error(p.t, err, "%s %s", name, list)
+}
+
+func readJSON(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, into))
+}
+
+func TestCodec(t *testing.T) {
+	p := newPage(t)
+	p.hook()
+	vectors := filepath.Join(root, "wasm", "wire", "testdata")
+
+	var good []struct {
+		Message, Hex string
+		JSON         json.RawMessage
+	}
+	readJSON(t, filepath.Join(vectors, "vectors.json"), &good)
+	require.NotEmpty(t, good)
+	for _, v := range good {
+		assert.Equal(t, v.Hex, call[string](p, "encode", v.Message, string(v.JSON)), "encode %s %s", v.Message, v.JSON)
+		assert.JSONEq(t, string(v.JSON), call[string](p, "decode", v.Message, v.Hex), "decode %s", v.Message)
+	}
+
+	var bad []struct{ Message, Hex, Why string }
+	readJSON(t, filepath.Join(vectors, "refused.json"), &bad)
+	require.NotEmpty(t, bad)
+	for _, v := range bad {
+		refused(p, "decode", v.Message, v.Hex)
+	}
+}
+
+// TestLabelPacks holds the page's reader to the verdicts of the host's.
+func TestLabelPacks(t *testing.T) {
+	p := newPage(t)
+	p.hook()
+	everyday, err := os.ReadFile(filepath.Join(root, "weights", "labels", "everyday.json"))
+	require.NoError(t, err)
+	with := func(categories string) string {
+		return `{"format": "ecor-labels-1", "categories": ` + categories + `}`
+	}
+	for name, text := range map[string]string{
+		"everyday":              string(everyday),
+		"small":                 smallPack,
+		"numbers as names":      with(`{"2": ["b"], "1": ["a"]}`),
+		"one rationale":         with(`{"a": "b"}`),
+		"white space":           with(`{" a ": [" b "]}`),
+		"templates":             `{"format": "ecor-labels-1", "templates": {"category": "{c}", "conditional": ["{c} {r}"]}, "categories": {"a": ["b"]}}`,
+		"not JSON":              "zebra",
+		"a list":                "[]",
+		"no format":             `{"categories": {"a": ["b"]}}`,
+		"other format":          `{"format": "ecor-labels-2", "categories": {"a": ["b"]}}`,
+		"unknown key":           `{"format": "ecor-labels-1", "labels": 1, "categories": {"a": ["b"]}}`,
+		"key twice":             `{"format": "ecor-labels-1", "name": "a", "name": "b", "categories": {"a": ["b"]}}`,
+		"name of wrong kind":    `{"format": "ecor-labels-1", "name": 7, "categories": {"a": ["b"]}}`,
+		"no categories":         with(`{}`),
+		"categories a list":     with(`["a"]`),
+		"category twice":        with(`{"a": ["b"], "a": ["c"]}`),
+		"category in caps":      with(`{"polar bear": ["b"], "Polar  Bear": ["c"]}`),
+		"category empty":        with(`{" ": ["b"]}`),
+		"category too long":     with(`{"` + fmt.Sprintf("%0401d", 7) + `": ["b"]}`),
+		"category of 400 bytes": with(`{"` + fmt.Sprintf("%0400d", 7) + `": ["b"]}`),
+		"line break":            with(`{"a\nb": ["c"]}`),
+		"lone surrogate":        with(`{"a\ud800": ["b"]}`),
+		"no rationales":         with(`{"a": []}`),
+		"rationale a number":    with(`{"a": [7]}`),
+		"rationale twice":       with(`{"a": ["b", "B "]}`),
+		"rationale empty":       with(`{"a": ["b", ""]}`),
+		"65 rationales":         with(`{"a": ` + numbered(65) + `}`),
+		"64 rationales":         with(`{"a": ` + numbered(64) + `}`),
+		"template without slot": `{"format": "ecor-labels-1", "templates": {"category": "a photo"}, "categories": {"a": ["b"]}}`,
+		"template, wrong slot":  `{"format": "ecor-labels-1", "templates": {"rationale": "{r} {c}"}, "categories": {"a": ["b"]}}`,
+		"template, slot twice":  `{"format": "ecor-labels-1", "templates": {"category": "{c} {c}"}, "categories": {"a": ["b"]}}`,
+		"template, empty list":  `{"format": "ecor-labels-1", "templates": {"category": []}, "categories": {"a": ["b"]}}`,
+		"template, unknown":     `{"format": "ecor-labels-1", "templates": {"class": "{c}"}, "categories": {"a": ["b"]}}`,
+	} {
+		_, err := labelpack.Parse([]byte(text))
+		verdict := call[string](p, "labels", text)
+		assert.Equal(t, err == nil, verdict == "", "%s: host says %v, page says %q", name, err, verdict)
+	}
+}
+
+// numbered returns a JSON list of n different strings.
+func numbered(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint("r", i)
+	}
+	text, _ := json.Marshal(list)
+	return string(text)
+}
+
+// TestHeaders reads the sizes of real files and of made-up headers.
+func TestHeaders(t *testing.T) {
+	p := newPage(t)
+	p.hook()
+	dir := t.TempDir()
+	read := func(name string) []byte {
+		b, err := os.ReadFile(writePhoto(t, dir, name, "sunset", 40, 30))
+		require.NoError(t, err)
+		return b
+	}
+	webp := func(chunk string, fields ...byte) []byte {
+		return append([]byte("RIFF\x00\x00\x00\x00WEBP"+chunk+"\x00\x00\x00\x00"), append(fields, make([]byte, 20)...)...)
+	}
+	jpg := read("a.jpg")
+	app := append([]byte{0xff, 0xe1, 0xff, 0xff}, make([]byte, 0xffff-2)...)
+	for name, c := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"png":                  {read("a.png"), "PNG 40 30"},
+		"jpeg":                 {jpg, "JPEG 40 30"},
+		"jpeg, long metadata":  {slices.Concat(jpg[:2], app, app, app, jpg[2:]), "JPEG 40 30"},
+		"gif":                  {append([]byte("GIF89a\x28\x00\x1e\x00"), make([]byte, 60)...), "GIF 40 30"},
+		"webp, extended":       {webp("VP8X", 0, 0, 0, 0, 39, 0, 0, 29, 0, 0), "WebP 40 30"},
+		"webp, lossy":          {webp("VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 40, 0, 30, 0), "WebP 40 30"},
+		"webp, lossless":       {webp("VP8L", 0x2f, 39, 0x40, 7, 0), "WebP 40 30"},
+		"empty":                {nil, "The file is empty (0 bytes)."},
+		"text":                 {[]byte("this is not an image at all, only some text"), "This is not a JPEG, PNG, GIF or WebP image."},
+		"jpeg, cut":            {jpg[:20], "The JPEG file has no readable header."},
+		"jpeg, nothing inside": {[]byte{0xff, 0xd8, 0xff, 0xd9}, "The JPEG file has no readable header."},
+		"png, huge":            {pngHeader(30000, 30000), "The image is 30000 × 30000 pixels, 900 million; the limit is 128 million."},
+		"png, long":            {pngHeader(40000, 10), "The image is 40000 × 10 pixels; a side may have 32768 at most."},
+		"png, no width":        {pngHeader(0, 10), "The PNG header says 0 × 10 pixels."},
+	} {
+		assert.Equal(t, c.want, call[string](p, "header", base64.StdEncoding.EncodeToString(c.file)), name)
+	}
+}
+
+// pngHeader is a PNG file that ends after its header.
+func pngHeader(width, height uint32) []byte {
+	b := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR")
+	for _, v := range []uint32{width, height} {
+		b = append(b, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+	}
+	return append(b, 8, 2, 0, 0, 0, 0, 0, 0, 0)
+}
+
+// TestSameBits holds Chromium to wazero: the same pixels, labels and weights
+// give the same answer, byte for byte, in every method.
+func TestSameBits(t *testing.T) {
+	t.Run("tiny", func(t *testing.T) { sameBits(t, tinySite(t)) })
+	t.Run("real", func(t *testing.T) { sameBits(t, realSite(t)) })
+}
+
+func sameBits(t *testing.T, s *site) {
+	p := newPage(t)
+	p.run(chromedp.Navigate(s.URL))
+	p.hook()
+	pack, err := labelpack.Parse([]byte(smallPack))
+	require.NoError(t, err)
+	labels := pack.LabelSet()
+	set := fmt.Sprintf(`{"templates": {"category": [], "rationale": [], "conditional": []}, "cacheBytes": 0, "categories": %s}`, categoriesJSON(t, labels.Categories))
+	info, err := os.Stat(s.file(s.assets.Weights))
+	require.NoError(t, err)
+	call[string](p, "start", s.assets.Module, s.assets.Weights, info.Size(), set)
+
+	ctx := context.Background()
+	h, err := host.Open(ctx, host.Config{Module: host.File(s.file(s.assets.Module)), Weights: host.File(s.file(s.assets.Weights))})
+	require.NoError(t, err)
+	defer h.Close(ctx)
+	hostLabels := host.NewLabels(labels)
+
+	images := append(generated(), photographs(t)...)
+	require.GreaterOrEqual(t, len(images), 20)
+	for i, m := range images {
+		size := m.Bounds().Size()
+		call[chromedp.Void](p, "image", size.X, size.Y, base64.StdEncoding.EncodeToString(m.Pix))
+		for _, method := range wire.Methods() {
+			want, err := h.Classify(ctx, m, hostLabels, wire.ClassifyOptions{Method: method})
+			require.NoError(t, err)
+			got, err := base64.StdEncoding.DecodeString(call[string](p, "classify", map[string]any{"method": method.String()}))
+			require.NoError(t, err)
+			if !bytes.Equal(want.Append(nil), got) {
+				var a wire.Answer
+				require.NoError(t, a.Decode(got))
+				require.Equal(t, want, &a, "image %d (%v), %v", i, size, method)
+				require.Equal(t, hex.EncodeToString(want.Append(nil)), hex.EncodeToString(got), "image %d (%v), %v", i, size, method)
+			}
+		}
+	}
+	t.Logf("%d images, %d methods", len(images), len(wire.Methods()))
+}
+
+func categoriesJSON(t *testing.T, categories []wire.Category) string {
+	t.Helper()
+	type category struct {
+		Name       string   `json:"name"`
+		Rationales []string `json:"rationales"`
+	}
+	list := make([]category, len(categories))
+	for i, c := range categories {
+		list[i] = category(c)
+	}
+	text, err := json.Marshal(list)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// generated returns images of many shapes: scenes, noise and flat colours.
+func generated() []*image.NRGBA {
+	var out []*image.NRGBA
+	for i, name := range slices.Sorted(maps.Keys(scenes)) {
+		out = append(out, drawScene(name, 320, 200+i), drawScene(name, 61, 97), drawScene(name, 500, 40), drawScene(name, 1, 1+i))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, size := range []image.Point{{96, 96}, {224, 224}, {17, 300}, {300, 17}, {640, 480}} {
+		m := image.NewNRGBA(image.Rectangle{Max: size})
+		for i := range m.Pix {
+			m.Pix[i] = byte(random.UintN(256)) | byte(255*boolByte(i%4 == 3))
+		}
+		out = append(out, m)
+	}
+	for _, c := range []color.NRGBA{{0, 0, 0, 255}, {255, 255, 255, 255}, {128, 64, 200, 255}} {
+		m := image.NewNRGBA(image.Rect(0, 0, 100, 80))
+		draw.Draw(m, m.Rect, image.NewUniform(c), image.Point{}, draw.Src)
+		out = append(out, m)
+	}
+	return out
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// photographs returns a few photos of ECOR_DATA, decoded here so that both
+// hosts see the same pixels; none where it is not set.
+func photographs(t *testing.T) []*image.NRGBA {
+	t.Helper()
+	data := os.Getenv("ECOR_DATA")
+	if data == "" {
+		t.Log("ECOR_DATA is not set: generated images only")
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(data, "photos", "*.jp*g"))
+	require.NoError(t, err)
+	var out []*image.NRGBA
+	for _, file := range files[:min(6, len(files))] {
+		f, err := os.Open(file)
+		require.NoError(t, err)
+		m, _, err := image.Decode(f)
+		f.Close()
+		require.NoError(t, err, file)
+		size := m.Bounds().Size()
+		pixels := image.NewNRGBA(image.Rect(0, 0, min(size.X, 800), min(size.Y, 600)))
+		draw.Draw(pixels, pixels.Rect, m, m.Bounds().Min, draw.Src)
+		out = append(out, pixels)
+	}
+	return out
+}
