@@ -45,6 +45,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	begun := time.Now()
 	result, err := convert.Run(ctx, o, report.NewProgress(stderr))
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "quantize: interrupted, nothing was written")
+		return exitFailed
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "quantize:", err)
 		return exitFailed

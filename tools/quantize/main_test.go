@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,6 +64,16 @@ func TestErrors(t *testing.T) {
 			assert.Empty(t, stdout.String())
 		})
 	}
+}
+
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	out := filepath.Join(t.TempDir(), "out")
+	var stdout, stderr bytes.Buffer
+	assert.Equal(t, exitFailed, run(ctx, []string{"-in", checkpointtest.Golden(t, "tiny"), "-out", out}, &stdout, &stderr))
+	assert.Equal(t, "quantize: interrupted, nothing was written\n", stderr.String())
+	assert.NoDirExists(t, out)
 }
 
 func TestHelp(t *testing.T) {
