@@ -21,9 +21,14 @@ export CGO_ENABLED=0
 
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# The module is built without the runtime's copies of malloc for each size
+# class and without its newer garbage collector: 4 % of the file, and no
+# difference in speed, since the hot paths do not allocate.
+MODULE_EXPERIMENT=simd,nosizespecializedmalloc,nogreenteagc
+
 module() {
 	mkdir -p dist
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags="-s -w" -trimpath -o dist/ecor.wasm.new ./wasm
+	GOEXPERIMENT=$MODULE_EXPERIMENT GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags="-s -w" -trimpath -o dist/ecor.wasm.new ./wasm
 	mv dist/ecor.wasm.new dist/ecor.wasm
 	echo "dist/ecor.wasm: $(wc -c <dist/ecor.wasm) bytes, $(gzip -9 -c dist/ecor.wasm | wc -c) with gzip"
 }

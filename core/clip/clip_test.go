@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -321,6 +322,20 @@ func TestInt8StaysCloseToFloat32(t *testing.T) {
 	}
 }
 
+func TestParseNumber(t *testing.T) {
+	for _, s := range []string{"0", "7", "-12", "0.48145466", "1e-05", "1E-5", "1e+2", ".5", "5.", "0.0000001", "123456789012345", "1e22", "-0.26862954"} {
+		want, err := strconv.ParseFloat(s, 64)
+		require.NoError(t, err)
+		got, ok := parseNumber(s)
+		require.True(t, ok, s)
+		require.Equal(t, want, got, s)
+	}
+	for _, s := range []string{"", ".", "-", "e5", "1e", "1e+", "1e100", "1.2.3", "0x10", "NaN", "Inf", " 1", "1 ", "1234567890123456", "1e-23", "--1"} {
+		_, ok := parseNumber(s)
+		require.False(t, ok, s)
+	}
+}
+
 func TestLoaderRejects(t *testing.T) {
 	type file struct {
 		h       *safetensors.Header
@@ -344,12 +359,12 @@ func TestLoaderRejects(t *testing.T) {
 		"another format":  {func(f *file) { f.h.Metadata["format"] = "pt" }, `format "pt", want "ecor-weights-1"`},
 		"no metadata":     {func(f *file) { f.h.Metadata = nil }, `metadata has no "format"`},
 		"unknown scheme":  {func(f *file) { f.h.Metadata["scheme"] = "w2" }, `unknown scheme "w2"`},
-		"not a number":    {func(f *file) { f.h.Metadata["vision.layers"] = "two" }, `vision.layers = "two" is not a number`},
+		"not a number":    {func(f *file) { f.h.Metadata["vision.layers"] = "two" }, `vision.layers = "two" is not a whole number`},
 		"too many layers": {func(f *file) { f.h.Metadata["vision.layers"] = "9999" }, `vision.layers = 9999 is outside 1..64`},
 		"huge width":      {func(f *file) { f.h.Metadata["text.hidden_size"] = "99999999" }, `is outside 1..4096`},
 		"heads":           {func(f *file) { f.h.Metadata["text.heads"] = "3" }, `is not a multiple of text.heads 3`},
 		"activation":      {func(f *file) { f.h.Metadata["text.activation"] = "relu" }, `text.activation = "relu"`},
-		"nan mean":        {func(f *file) { f.h.Metadata["image.mean"] = "0 NaN 0" }, `"NaN" is not a finite number`},
+		"nan mean":        {func(f *file) { f.h.Metadata["image.mean"] = "0 NaN 0" }, `"NaN" is not a number`},
 		"template":        {func(f *file) { f.h.Metadata["template.conditional"] = "a {c}" }, `has no {r}`},
 		"one more layer":  {func(f *file) { f.h.Metadata["vision.layers"] = "3" }, `vision_model.encoder.layers.2.`},
 		"unexpected tensor": {func(f *file) {

@@ -7,7 +7,6 @@
 package clip
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/ecor-clip/ecor/core/errs"
@@ -95,16 +94,88 @@ func (m *metadata) num(key string, lo, hi int) int {
 	if m.err != nil {
 		return lo
 	}
-	v, err := strconv.Atoi(s)
-	if err != nil {
-		m.err = errs.New("weights: metadata ", key, " = ", errs.Quote(s), " is not a number")
+	v, ok := parseNumber(s)
+	if !ok || v != float64(int(v)) {
+		m.err = errs.New("weights: metadata ", key, " = ", errs.Quote(s), " is not a whole number")
 		return lo
 	}
-	if v < lo || v > hi {
+	if v < float64(lo) || v > float64(hi) {
 		m.err = errs.OverLimit("weights: metadata ", key, " = ", v, " is outside ", lo, "..", hi)
 		return lo
 	}
-	return v
+	return int(v)
+}
+
+// parseNumber reads a decimal number of at most 15 digits with an exponent of
+// at most ±22, which float64 arithmetic converts exactly rounded. (strconv's
+// parser would take 2 % of the module's size limit.)
+func parseNumber(s string) (v float64, ok bool) {
+	negative := strings.HasPrefix(s, "-")
+	if negative {
+		s = s[1:]
+	}
+	mantissa, digits, exponent, point := 0, 0, 0, false
+	i := 0
+	for ; i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.' && !point); i++ {
+		if s[i] == '.' {
+			point = true
+			continue
+		}
+		mantissa = 10*mantissa + int(s[i]-'0')
+		if mantissa > 0 {
+			digits++
+		}
+		if point {
+			exponent--
+		}
+		if digits > 15 || exponent < -22 {
+			return 0, false
+		}
+	}
+	if i == 0 || s[:i] == "." {
+		return 0, false
+	}
+	if i < len(s) {
+		if s[i] != 'e' && s[i] != 'E' {
+			return 0, false
+		}
+		s = s[i+1:]
+		sign := 1
+		if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
+			if s[0] == '-' {
+				sign = -1
+			}
+			s = s[1:]
+		}
+		if len(s) == 0 || len(s) > 2 {
+			return 0, false
+		}
+		n := 0
+		for _, c := range []byte(s) {
+			if c < '0' || c > '9' {
+				return 0, false
+			}
+			n = 10*n + int(c-'0')
+		}
+		exponent += sign * n
+	}
+	if exponent < -22 || exponent > 22 {
+		return 0, false
+	}
+	power := 1.0
+	for range max(exponent, -exponent) {
+		power *= 10
+	}
+	v = float64(mantissa)
+	if exponent < 0 {
+		v /= power
+	} else {
+		v *= power
+	}
+	if negative {
+		v = -v
+	}
+	return v, true
 }
 
 func (m *metadata) floats(key string, n int) []float32 {
@@ -119,9 +190,9 @@ func (m *metadata) floats(key string, n int) []float32 {
 		return out
 	}
 	for i, f := range fields {
-		v, err := strconv.ParseFloat(f, 32)
-		if err != nil || v-v != 0 {
-			m.err = errs.New("weights: metadata ", key, " = ", errs.Quote(s), ": ", errs.Quote(f), " is not a finite number")
+		v, ok := parseNumber(f)
+		if !ok {
+			m.err = errs.New("weights: metadata ", key, " = ", errs.Quote(s), ": ", errs.Quote(f), " is not a number")
 			return out
 		}
 		out[i] = float32(v)

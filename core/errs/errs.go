@@ -62,9 +62,9 @@ func Text(parts ...any) string {
 		case uint64:
 			b = strconv.AppendUint(b, v, 10)
 		case float32:
-			b = strconv.AppendFloat(b, float64(v), 'g', -1, 32)
+			b = appendFloat(b, float64(v))
 		case float64:
-			b = strconv.AppendFloat(b, v, 'g', -1, 64)
+			b = appendFloat(b, v)
 		case bool:
 			b = strconv.AppendBool(b, v)
 		case error:
@@ -74,6 +74,44 @@ func Text(parts ...any) string {
 		}
 	}
 	return string(b)
+}
+
+// appendFloat appends v with about six digits. (strconv's exact conversions
+// would take 2 % of the module's size limit.)
+func appendFloat(b []byte, v float64) []byte {
+	switch {
+	case v != v:
+		return append(b, "NaN"...)
+	case v < 0:
+		b = append(b, '-')
+		v = -v
+	}
+	if v-v != 0 {
+		return append(b, "Inf"...)
+	}
+	exponent := 0
+	for v >= 1e6 {
+		v /= 10
+		exponent++
+	}
+	for v > 0 && v < 1e-3 {
+		v *= 10
+		exponent--
+	}
+	millionths := int64(v*1e6 + 0.5)
+	b = strconv.AppendInt(b, millionths/1e6, 10)
+	if rest := millionths % 1e6; rest != 0 {
+		digits := strconv.AppendInt(nil, rest+1e6, 10)
+		for digits[len(digits)-1] == '0' {
+			digits = digits[:len(digits)-1]
+		}
+		digits[0] = '.'
+		b = append(b, digits...)
+	}
+	if exponent != 0 {
+		b = strconv.AppendInt(append(b, 'e'), int64(exponent), 10)
+	}
+	return b
 }
 
 // Quote returns s in quotation marks for an error text, cut after 40 bytes.

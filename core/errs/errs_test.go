@@ -2,6 +2,7 @@ package errs
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,21 @@ import (
 
 func TestText(t *testing.T) {
 	require.Equal(t, "a1-2345.250.5truecause?", Text("a", 1, int32(-2), uint32(3), uint64(4), 5.25, float32(0.5), true, errors.New("cause"), struct{}{}))
+}
+
+func TestFloats(t *testing.T) {
+	for want, v := range map[string]float64{
+		"0": 0, "1": 1, "-0.5": -0.5, "0.481455": 0.48145466, "123456.75": 123456.75, "NaN": math.NaN(),
+		"-Inf": math.Inf(-1), "1e6": 1e12, "0.001": 1e-3, "1e-5": 1e-8, "999999.999": 999999.999, "1000000": 999999.9999999,
+	} {
+		switch want {
+		case "1e6":
+			want = "100000e7"
+		case "1e-5":
+			want = "0.001e-5"
+		}
+		require.Equal(t, want, Text(v))
+	}
 }
 
 func TestKinds(t *testing.T) {

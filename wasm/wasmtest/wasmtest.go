@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// experiments are build.sh's for the module, where their reasons stand.
+const experiments = "simd,nosizespecializedmalloc,nogreenteagc"
+
 // Build compiles ./wasm as build.sh does and returns the module's bytes. A
 // test binary builds it once.
 var Build = sync.OnceValues(build)
@@ -31,8 +34,8 @@ func build() ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "ecor.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, "github.com/ecor-clip/ecor/wasm")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOEXPERIMENT=simd", "GOFLAGS=")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-trimpath", "-o", out, "github.com/ecor-clip/ecor/wasm")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOEXPERIMENT="+experiments, "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the module: %w\n%s", err, text)
 	}
