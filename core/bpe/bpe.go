@@ -8,8 +8,8 @@
 // as the end of the word, and the two neighbours of lowest rank are merged
 // until no pair is left that may be.
 //
-// Letters and digits are those of the Go toolchain's Unicode version; the
-// reference may be one version behind and takes newer ones for symbols.
+// The reference knows letters and digits up to Unicode 16, this package those of
+// the Go toolchain's unicode package: the ids of text with newer ones differ.
 package bpe
 
 import (

@@ -28,7 +28,8 @@ type character struct {
 }
 
 // composed returns text in Normalization Form C, as the Unicode standard has
-// it in its chapter 3.11.
+// it in its chapter 3.11, for characters up to Unicode 9; later ones stay as
+// they are, as in the reference.
 func composed(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return r >= firstMark }) {
 		return text
@@ -96,16 +97,23 @@ func combiningClass(r rune) uint8 {
 // order sorts every run of combining marks by class and keeps the order of
 // equals.
 func order(chars []character) {
-	for i := 1; i < len(chars); i++ {
-		c := chars[i]
-		j := i
-		for c.class != 0 && j > 0 && chars[j-1].class > c.class {
-			chars[j] = chars[j-1]
-			j--
+	for len(chars) > 0 {
+		n := 0
+		for n < len(chars) && chars[n].class != 0 {
+			n++
 		}
-		chars[j] = c
+		if n > 1 {
+			sort.Stable(byClass(chars[:n]))
+		}
+		chars = chars[max(n, 1):]
 	}
 }
+
+type byClass []character
+
+func (s byClass) Len() int           { return len(s) }
+func (s byClass) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s byClass) Less(i, j int) bool { return s[i].class < s[j].class }
 
 // compose joins characters with the starter before them where a composite
 // exists and nothing between the two blocks them.

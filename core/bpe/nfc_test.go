@@ -3,21 +3,33 @@ package bpe
 import (
 	"math/rand/v2"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 func TestComposedMatchesNorm(t *testing.T) {
+	known := rangetable.Assigned("9.0.0")
+	check := func(want, text string) {
+		if got := composed(text); got != want { // for millions of texts
+			require.Equalf(t, want, got, "%+q", text)
+		}
+	}
 	for r := rune(0); r <= utf8.MaxRune; r++ {
 		if !utf8.ValidRune(r) {
 			continue
 		}
+		if !unicode.Is(known, r) {
+			check(string(r), string(r))
+			continue
+		}
 		s := string(r)
-		require.Equalf(t, norm.NFC.String(s), composed(s), "%U", r)
+		check(norm.NFC.String(s), s)
 		d := norm.NFD.String(s)
-		require.Equalf(t, norm.NFC.String(d), composed(d), "decomposed %U", r)
+		check(norm.NFC.String(d), d)
 	}
 	// Strings of characters that decompose, combine or compose, short enough
 	// that norm does not break runs of marks.
@@ -38,6 +50,6 @@ func TestComposedMatchesNorm(t *testing.T) {
 		for i := range s {
 			s[i] = alphabet[random.IntN(len(alphabet))]
 		}
-		require.Equalf(t, norm.NFC.String(string(s)), composed(string(s)), "%U", s)
+		check(norm.NFC.String(string(s)), string(s))
 	}
 }
