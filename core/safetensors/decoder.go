@@ -94,8 +94,12 @@ func (d *Decoder) writeHeader(p []byte) (int, error) {
 		if d.written < 8 {
 			return n, nil
 		}
-		_, err := headerSize(d.prefix[:], d.size)
-		return n, err
+		size, err := headerSize(d.prefix[:], d.size)
+		if err != nil {
+			return n, err
+		}
+		d.json = make([]byte, 0, min(size, 1<<20)) // beyond that, grow with what arrives
+		return n, nil
 	}
 	size := uint64At(d.prefix[:])
 	n := min(len(p), int(size)-len(d.json))
