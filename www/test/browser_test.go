@@ -25,8 +25,10 @@ import (
 // browserNames are tried in this order where CHROMIUM is not set.
 var browserNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 
-// testTimeout bounds a test's time in the browser.
-const testTimeout = 2 * time.Minute
+const (
+	testTimeout = 5 * time.Minute  // of one test
+	waitTimeout = 60 * time.Second // until the page does what it should
+)
 
 var browser struct {
 	once   sync.Once
@@ -223,7 +225,11 @@ func (p *page) do(script string) {
 // where the page's policy does not apply.
 func (p *page) waitFor(condition string) {
 	p.t.Helper()
-	for !eval[bool](p, "!!("+condition+")") {
+	for end := time.Now().Add(waitTimeout); !eval[bool](p, "!!("+condition+")"); {
+		if time.Now().After(end) {
+			p.save("failed")
+			require.Fail(p.t, "still not so after "+waitTimeout.String(), "%s\nconsole: %v", condition, p.complaints())
+		}
 		p.run(chromedp.Sleep(20 * time.Millisecond))
 	}
 }

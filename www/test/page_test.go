@@ -116,6 +116,11 @@ func (p *page) set(selector, text string) {
 	p.run(chromedp.KeyEvent(text))
 }
 
+func (p *page) waitApplied() {
+	p.t.Helper()
+	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Applied")`)
+}
+
 func TestLabels(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
@@ -144,7 +149,7 @@ func TestLabels(t *testing.T) {
 
 	// Applying scores the photos again, from what is already known of them.
 	p.run(chromedp.Click(chromedp.CSS("#label-apply")))
-	p.waitFor(`document.querySelector("#label-status").textContent === "Applied."`)
+	p.waitApplied()
 	after := p.answers()
 	assert.NotEqual(t, before, after)
 	p.do(`document.querySelector(".card details").open = true`)
@@ -157,12 +162,12 @@ func TestLabels(t *testing.T) {
 	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{file}))
 	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Imported two")`)
 	p.run(chromedp.Click(chromedp.CSS("#label-apply")))
-	p.waitFor(`document.querySelector("#label-status").textContent === "Applied."`)
+	p.waitApplied()
 	for _, a := range p.answers() {
 		assert.Regexp(t, `night|day`, a)
 	}
 	p.run(chromedp.Click(chromedp.CSS("#label-reset")), chromedp.Click(chromedp.CSS("#label-apply")))
-	p.waitFor(`document.querySelector("#label-status").textContent === "Applied."`)
+	p.waitApplied()
 	assert.Equal(t, before, p.answers())
 
 	require.NoError(t, os.WriteFile(file, []byte(`{"format":"ecor-labels-1","categories":{"night":[]}}`), 0o600))
@@ -224,7 +229,7 @@ func TestCancel(t *testing.T) {
 	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{slowPack(t)}))
 	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Imported")`)
 	p.do(`document.querySelector("#label-apply").click()`)
-	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Applied")`)
+	p.waitApplied()
 	p.run(chromedp.SetUploadFiles(chromedp.CSS("#picker"), threePhotos(t)))
 	p.waitFor(`document.querySelector(".status")?.textContent.includes(" of ")`)
 
@@ -236,7 +241,7 @@ func TestCancel(t *testing.T) {
 
 	// Trying again works, with the labels as they are.
 	p.do(`document.querySelector("#label-reset").click(); document.querySelector("#label-apply").click()`)
-	p.waitFor(`document.querySelector("#label-status").textContent === "Applied."`)
+	p.waitApplied()
 	p.run(chromedp.Click(chromedp.CSS(".card:first-child button.quiet")))
 	p.waitIdle()
 	assert.Len(t, p.texts(".because"), 1)
@@ -420,7 +425,7 @@ func TestKeyboard(t *testing.T) {
 	press(kb.Enter)
 	tab("label-search")
 	press("forest")
-	tab("label-list")
+	tab("forest")
 	press(" ")
 	assert.Equal(t, "forest", eval[string](p, `document.querySelector("#label-name").value`))
 	tab("label-add")
@@ -430,7 +435,7 @@ func TestKeyboard(t *testing.T) {
 	tab("label-remove")
 	tab("label-apply")
 	press(kb.Enter)
-	p.waitFor(`document.querySelector("#label-status").textContent === "Applied."`)
+	p.waitApplied()
 	p.waitIdle()
 
 	p.do(`document.querySelector("#clear").focus()`)
