@@ -153,10 +153,12 @@ def augment(pixels, sides, generator, size=SIZE, smallest=0.3):
         return torch.rand(*shape, generator=generator)
 
     x = pixels.float() / 255
+    if size * 2 <= x.shape[-1]:
+        x = F.avg_pool2d(x, 2)
     # Loss of detail first: some of the photos of 64 pixels and more go down to 24..64 pixels and back.
     sharp = torch.tensor([side >= 64 for side in sides]) & (rand(n) < 0.2)
     if sharp.any():
-        small = int(torch.randint(24, 64, (1,), generator=generator))
+        small = int(torch.randint(24, 64, (1,), generator=generator)) * x.shape[-1] // SIZE
         low = F.interpolate(x[sharp], size=(small, small), mode="bilinear", align_corners=False, antialias=True)
         x[sharp] = F.interpolate(low, size=x.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
     # Crop and mirror in one sampling grid.

@@ -1,0 +1,136 @@
+"""What is said about each category: names, everyday names, rationales, prompts.
+
+Contract
+  Texts(data_root, labels, category_map)  reads categories.tsv and rationales/clean.json under data_root, our own
+                                          label pack and the map from set categories to its categories.
+  texts.classes[i]                        Class(set, category, names, everyday, own, collected)
+  texts.index[set, category]              its number
+Prompts are made by prompt(template, c=..., r=...). The four templates of the engine are CATEGORY, RATIONALE,
+CONDITIONAL_A, CONDITIONAL_B; others are used in pre-training only.
+"""
+import csv
+import json
+import os
+from collections import namedtuple
+
+from .blocked import allowed
+from .data import SETS
+
+CATEGORY = "This is a photo of a {c}"
+RATIONALE = "This is a photo of an object because there is {r}"
+CONDITIONAL_A = "This is a photo of a {c} because there is {r}"
+CONDITIONAL_B = "because there is {r}, this is a photo of a {c}"
+OTHER_CATEGORY = ("a photo of a {c}", "{c}", "a picture of a {c}", "a blurry photo of a {c}", "a photo of the {c}")
+OTHER_RATIONALE = ("{r}", "a photo with {r}", "there is {r}")
+
+# Categories that are people: one name, no collected rationales.
+PEOPLE = {("cifar100", c) for c in ("baby", "boy", "girl", "man", "woman")} | {("caltech101", "face_of_a_person"), ("caltech101", "faces")}
+# Names that the sets spell in a way nobody would type.
+NAMES = {
+    ("caltech101", "car_side"): "car", ("caltech101", "airplanes"): "airplane", ("caltech101", "motorbikes"): "motorbike",
+    ("caltech101", "leopards"): "leopard", ("caltech101", "binocular"): "binoculars", ("caltech101", "water_lilly"): "water lily",
+    ("tiny-imagenet", "crane_n03126707"): "construction crane", ("imagenet-samples", "crane_n03126707"): "construction crane",
+    ("imagenet-samples", "cardigan_n02113186"): "cardigan corgi", ("animals", "trilobites"): "trilobite",
+    ("tiny-imagenet", "beacon"): "lighthouse", ("tiny-imagenet", "alp"): "mountain", ("tiny-imagenet", "brass"): "memorial plaque",
+    ("tiny-imagenet", "pole"): "pole", ("tiny-imagenet", "torch"): "torch", ("imagenet18", "cock"): "rooster",
+}
+# An everyday name that is a wider word for others: neither is a wrong answer where the other is right.
+WIDER = {
+    "bird": "albatross cardinal-bird chickadee chicken crow duck eagle emu finch flamingo goose hawk heron hummingbird ibis jay "
+            "ostrich owl parrot peacock pelican penguin pigeon robin rooster seagull stork swan toucan turkey vulture woodpecker",
+    "fish": "clownfish flatfish goldfish lionfish trout shark hammerhead-shark ray-fish",
+    "shark": "hammerhead-shark", "chicken": "rooster", "whale": "killer-whale narwhal", "turtle": "sea-turtle tortoise",
+    "spider": "tarantula", "lizard": "iguana chameleon", "bear": "brown-bear polar-bear", "monkey": "baboon chimpanzee gorilla orangutan",
+    "crocodile": "alligator", "sheep": "bighorn-sheep", "deer": "moose antelope gazelle", "antelope": "gazelle", "cow": "ox bison",
+    "rabbit": "hare", "bee": "fly", "shrimp": "crayfish", "lobster": "crayfish", "leopard": "jaguar", "mouse": "hamster shrew",
+    "flower": "daisy dandelion orchid poppy rose sunflower tulip lotus water-lily bouquet", "lotus": "water-lily",
+    "tree": "maple-tree oak-tree palm-tree pine-tree willow-tree bonsai-tree", "forest": "jungle tree maple-tree oak-tree pine-tree",
+    "car": "convertible jeep limousine sports-car taxi", "truck": "fire-truck pickup-truck", "bus": "school-bus trolleybus",
+    "ship": "ferry boat sailboat submarine", "boat": "canoe ferry gondola lifeboat sailboat speedboat",
+    "train": "bullet-train freight-car steam-locomotive tram", "tram": "trolleybus", "bridge": "suspension-bridge viaduct",
+    "building": "skyscraper church castle house palace tower factory shop barn city street", "skyscraper": "tower city",
+    "city": "street skyscraper", "house": "suburb", "sea": "coast beach", "coast": "beach", "road": "highway street",
+    "mountain": "volcano cliff valley glacier", "countryside": "field grassland", "shop": "bakery barber-shop butcher-shop candy-shop market supermarket",
+    "telephone": "cell-phone pay-phone", "cup": "coffee tea", "table": "dining-table desk", "chair": "rocking-chair", "couch": "chair",
+    "bottle": "beer-bottle soda-bottle pill-bottle", "cake": "cheesecake chocolate-cake cupcake", "salad": "caprese-salad", "soup": "noodle-soup",
+    "clock": "stopwatch watch", "hat": "sombrero cowboy-hat", "coat": "fur-coat", "dog": "", "sandwich": "hamburger hot-dog",
+    "coral": "coral-reef", "insect": "", "boot": "shoe", "plate": "bowl", "dumpling": "ravioli", "computer-keyboard": "", "piano": "grand-piano",
+}
+Class = namedtuple("Class", "set category names everyday own collected")
+
+
+def prompt(template, c="", r=""):
+    return template.replace("{c}", c).replace("{r}", r)
+
+
+def related(a, b):
+    """Whether everyday names a and b are the same or one is a wider word for the other."""
+    def under(wide, narrow):
+        return narrow.replace(" ", "-") in WIDER.get(wide.replace(" ", "-"), "").split()
+    return a == b or under(a, b) or under(b, a)
+
+
+class Texts:
+    def __init__(self, data_root, labels=None, category_map=None):
+        with open(os.path.join(data_root, "rationales", "clean.json"), encoding="utf-8") as f:
+            collected = json.load(f)
+        pack, mapping = {}, {}
+        if labels and os.path.exists(labels):
+            with open(labels, encoding="utf-8") as f:
+                pack = json.load(f)["categories"]
+        if category_map and os.path.exists(category_map):
+            with open(category_map, encoding="utf-8") as f:
+                mapping = json.load(f)
+        self.pack = {c: [r for r in rs if allowed(r)] for c, rs in pack.items() if allowed(c)}
+        self.classes, self.index = [], {}
+        for s in SETS:
+            table = os.path.join(data_root, s, "categories.tsv")
+            if not os.path.exists(table):
+                continue
+            with open(table, encoding="utf-8", newline="") as f:
+                for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+                    self._add(s, row["category"], row["display_name"], mapping.get(s, {}), collected.get(s, {}))
+
+    def _add(self, s, category, display, mapping, collected):
+        people = (s, category) in PEOPLE or mapping.get(category) == "person"
+        names = [n.strip().lower() for n in display.split(",")] if s == "tiny-imagenet" else [display.lower()]
+        if (s, category) in NAMES:
+            names = [NAMES[s, category]]
+        if people:
+            names = ["person"]
+        names = [names[0]] + [n for n in names[1:] if allowed(n) and len(n) < 20]
+        everyday = mapping.get(category)
+        if everyday not in self.pack:
+            everyday = None
+        own = self.pack.get(everyday, [])
+        found = [] if people else [r for r in collected.get(category, []) if allowed(r)]
+        self.index[s, category] = len(self.classes)
+        self.classes.append(Class(s, category, names, everyday, own, found))
+
+    def corpus(self):
+        """(text, weight) lines for the tokenizer: our own pack and category names weigh most."""
+        lines = []
+        for c, rs in self.pack.items():
+            lines.append((c, 20))
+            lines.extend((r, 6) for r in rs)
+        for c in self.classes:
+            lines.extend((n, 12) for n in c.names if allowed(n))
+            lines.extend((r, 2) for r in c.collected)
+        for t in (CATEGORY, RATIONALE, CONDITIONAL_A, CONDITIONAL_B) + OTHER_CATEGORY + OTHER_RATIONALE:
+            lines.append((prompt(t), 2000))
+        return lines
+
+
+def outside_corpus(data_root):
+    """Collected rationales of categories we have no photos for: they teach the vocabulary more English."""
+    lines = []
+    for name in ("Our_ImageNet_attribute.json", "SUN_text.json"):
+        path = os.path.join(data_root, "rationales", name)
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="utf-8") as f:
+            for category, rationales in json.load(f).items():
+                category = category.replace("_", " ").replace("/", " ").lower()
+                lines.append((category, 6))
+                lines.extend((r.lower(), 1) for r in rationales)
+    return [(t, w) for t, w in lines if allowed(t)]

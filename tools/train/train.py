@@ -1,0 +1,245 @@
+"""Pre-training and ECOR fine-tuning.
+
+Contract
+  Run(texts, photos, bpe, model, options)   one training run; run.loop() trains to its end and saves.
+  Options                                   everything that shapes a run; the defaults made weights/ecor-mini.
+
+A step of `pretrain` sums
+  - two cross entropies of the photo against category prompts: among its own set's names, and among everyday
+    names (about 400 names are encoded at every step, their shared prefix once);
+  - at most steps half a multi-positive CLIP loss with rationale prompts (every second step) or with conditional
+    prompts (every fourth).
+A step of `ecor` sums the CLIP loss with rationale prompts and the CLIP loss with conditional prompts (which has
+the same rationale with other categories among its negatives), and a little of the category loss as an anchor.
+
+State is saved whole (weights, average, optimizer, every random generator), so a resumed run equals an
+uninterrupted one. Photos start small (32 pixels) and grow: see STAGES.
+"""
+import math
+import os
+import time
+from collections import namedtuple
+
+import numpy as np
+import torch
+
+from . import data, losses, prompts
+from .model import pad_texts
+from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
+
+Options = namedtuple("Options", "kind steps minutes batch rate warmup decay average seed bfloat16 save_every stages",
+                     defaults=("pretrain", 4000, 0, 128, 1e-3, 200, 0.1, 0.999, 1, True, 180, None))
+# (until this share of the run, side in pixels, patches kept)
+STAGES = {"pretrain": ((0.35, 32, None), (0.7, 48, None), (0.85, 64, None), (0.96, 96, 72), (1.0, 96, None)),
+          "ecor": ((1.0, 96, None),)}
+
+
+@torch.no_grad()
+def centre(model, pixels, tokens):
+    """Fresh weights give nearly the same vector for every photo, and for every text. Set the biases of the last
+    LayerNorms so that the mean vector is zero: training then starts with vectors that differ.
+    """
+    model.eval()
+    model.vision_model.post_layernorm.bias.sub_(model.vision_model(pixels).mean(0))
+    model.text_model.final_layer_norm.bias.sub_(model.text_model(tokens).mean(0))
+
+
+class Threads:
+    """Picks the thread count that is fastest just now: on a machine shared with other work, two threads that wait
+    for each other can be slower than one. Tries the other counts at every eighth step."""
+
+    def __init__(self, most):
+        self.counts = list(range(1, most + 1))
+        self.cost = {}
+        self.used, self.steps = most, 0
+
+    def before(self):
+        self.steps += 1
+        best = min(self.cost, key=self.cost.get) if len(self.cost) == len(self.counts) else self.counts[-1]
+        self.used = self.counts[self.steps // 8 % len(self.counts)] if self.steps % 8 == 0 else best
+        torch.set_num_threads(self.used)
+
+    def after(self, seconds):
+        old = self.cost.get(self.used, seconds)
+        self.cost[self.used] = 0.5 * old + 0.5 * seconds
+
+
+class Run:
+    def __init__(self, texts, photos, bpe, model, options, folder, log=print, source=None, threads=1):
+        self.texts, self.photos, self.bpe, self.model, self.o, self.folder = texts, photos, bpe, model, options, folder
+        self.log, self.source, self.threads = log, source, threads
+        self.row_class = np.array([texts.index[s, c] for s, c, _, _ in photos.rows])
+        self.bank = prompts.NameBank(texts, self.row_class.tolist())
+        self.others = {}
+        for c in sorted(set(self.row_class.tolist())):
+            self.others.setdefault(texts.classes[c].set, []).append(c)
+        decayed = [p for p in model.parameters() if p.dim() > 1]
+        plain = [p for p in model.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": options.decay}, {"params": plain, "weight_decay": 0.0}]
+        settings = {"lr": options.rate, "betas": (0.9, 0.98), "eps": 1e-6}
+        try:
+            self.optimizer = torch.optim.AdamW(groups, fused=True, **settings)
+        except (TypeError, RuntimeError):  # older torch has no fused AdamW for CPUs
+            self.optimizer = torch.optim.AdamW(groups, **settings)
+        self.average = {n: p.detach().clone() for n, p in model.named_parameters()}
+        self.sampler = data.Sampler(photos.rows, options.seed)
+        self.random = np.random.RandomState(options.seed + 1)
+        self.torch_random = torch.Generator().manual_seed(options.seed + 2)
+        torch.manual_seed(options.seed + 3)
+        self.step, self.seconds, self.shown = 0, 0.0, {}
+        self.size = model.config["vision_config"]["image_size"]
+        self.patch = model.config["vision_config"]["patch_size"]
+
+    # --- state ---------------------------------------------------------------------------------------------
+    def state(self):
+        return {"model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
+                "step": self.step, "seconds": self.seconds, "sampler": self.sampler.state(),
+                "random": self.random.get_state(), "torch_random": self.torch_random.get_state(),
+                "torch_global": torch.get_rng_state(), "config": self.model.config, "source": self.source}
+
+    def save(self, name="last.pt"):
+        os.makedirs(self.folder, exist_ok=True)
+        path = os.path.join(self.folder, name)
+        torch.save(self.state(), path + ".new")
+        os.replace(path + ".new", path)
+
+    def restore(self, path):
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=False)
+        except TypeError:  # torch 1.13 has no weights_only
+            state = torch.load(path, map_location="cpu")
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.sampler.restore(state["sampler"])
+        self.random.set_state(state["random"])
+        self.torch_random.set_state(state["torch_random"])
+        torch.set_rng_state(state["torch_global"])
+
+    # --- one step ------------------------------------------------------------------------------------------
+    def progress(self):
+        """Share of the run that is done: of its minutes if it was given any, else of its steps."""
+        if self.o.minutes:
+            return min(1.0, self.seconds / (60.0 * self.o.minutes))
+        return min(1.0, self.step / self.o.steps)
+
+    def rate(self):
+        warm = min(1.0, (self.step + 1) / self.o.warmup)
+        return self.o.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress())))
+
+    def encode(self, strings):
+        """Vectors of the strings. Long and short ones go in separately: less padding."""
+        ids = [self.bpe.encode(s) for s in strings]
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        cut = len(ids) * 3 // 4
+        groups = [g for g in (order[:cut // 2], order[cut // 2:cut], order[cut:]) if g] if len(ids) > 96 else [order]
+        vectors = torch.cat([self.model.text(pad_texts([ids[i] for i in g])) for g in groups])
+        back = torch.tensor([i for g in groups for i in g]).argsort()
+        return vectors[back]
+
+    def logits(self, images, strings, scale):
+        vectors = self.encode(strings)
+        with torch.autocast("cpu", enabled=False):  # logits need more than bfloat16's three digits
+            return scale.float() * images.float() @ vectors.float().t()
+
+    def names_loss(self, images, classes, scale):
+        draw = self.random.random_sample()
+        template = CATEGORY if draw < 0.6 or self.o.kind == "ecor" else \
+            OTHER_CATEGORY[self.random.randint(len(OTHER_CATEGORY))]
+        bank = self.bank
+        chosen, at = bank.chosen(classes, self.random)
+        names = bank.drawn(self.random, chosen)
+        logits = self.logits(images, [prompt(template, c=n) for n in names], scale)
+        return (losses.among(logits, at[bank.own[classes]], bank.siblings[classes][:, chosen], 0.05)
+                + losses.among(logits, at[bank.common[classes]], bank.rivals[classes][:, chosen], 0.05))
+
+    def rationale_loss(self, images, classes, scale):
+        pairs, positive = prompts.rationale_batch(self.texts, classes.tolist(), self.random)
+        template = RATIONALE
+        if self.o.kind == "pretrain" and self.random.random_sample() < 0.4:
+            template = OTHER_RATIONALE[self.random.randint(len(OTHER_RATIONALE))]
+        if not pairs:
+            return images.sum() * 0
+        logits = self.logits(images, [prompt(template, r=r) for _, r in pairs], scale)
+        return losses.multi_positive(logits, positive)
+
+    def conditional_loss(self, images, classes, scale, negatives):
+        pairs, positive, target, same = prompts.conditional_batch(
+            self.texts, classes.tolist(), self.random, self.others, negatives)
+        template = CONDITIONAL_A if self.random.random_sample() < 0.35 else CONDITIONAL_B
+        if not pairs:
+            return images.sum() * 0
+        logits = self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale)
+        return (losses.multi_positive(logits, positive) + losses.among(logits, target, same)) / 2
+
+    def one_step(self):
+        o = self.o
+        stages = o.stages or STAGES[o.kind]
+        side, keep = next((s, k) for until, s, k in stages if self.progress() < until or until >= 1)
+        rows = self.sampler.draw(o.batch)
+        classes = torch.from_numpy(self.row_class[rows])
+        pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,
+                              side, 0.5)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.model.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=o.bfloat16):
+            images = self.model.image(pixels, keep)
+            scale = self.model.scale()
+            names = self.names_loss(images, classes, scale)
+            parts = {"names": names}
+            if o.kind == "pretrain":
+                if self.step % 4 == 1:  # the longest texts: a third of the photos
+                    few = o.batch // 3
+                    parts["conditional"] = self.conditional_loss(images[:few], classes[:few], scale, 1)
+                elif self.step % 2 == 0:
+                    parts["rationale"] = self.rationale_loss(images, classes, scale)
+                loss = names + 0.5 * sum(v for k, v in parts.items() if k != "names")
+            else:
+                parts["rationale"] = self.rationale_loss(images, classes, scale)
+                parts["conditional"] = self.conditional_loss(images, classes, scale, 2)
+                loss = parts["rationale"] + parts["conditional"] + 0.5 * names
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0, math.log(100))
+            keep_share = min(o.average, (1 + self.step) / (10 + self.step))
+            for n, p in self.model.named_parameters():
+                self.average[n].lerp_(p, 1 - keep_share)
+        self.step += 1
+        for k, v in parts.items():
+            self.shown[k] = 0.95 * self.shown.get(k, v.item()) + 0.05 * v.item()
+        return loss.item()
+
+    # --- the loop ------------------------------------------------------------------------------------------
+    def loop(self, every=20, after=None):
+        """Trains to the end. after(run) is called at each save, for validation or an intermediate export."""
+        threads = Threads(self.threads)
+        began, saved, shown_at, shown_step = time.time(), time.time(), time.time(), self.step
+        while self.progress() < 1:
+            t = time.time()
+            threads.before()
+            self.one_step()
+            threads.after(time.time() - t)
+            self.seconds += time.time() - t
+            now = time.time()
+            if self.step % every == 0:
+                p = max(self.progress(), 1e-6)
+                left = self.o.minutes * 60 - self.seconds if self.o.minutes else self.seconds * (1 - p) / p
+                self.log("step %d  %.1f%%  %.0f photos/s  %s  scale %.1f  rate %.2g  left %d:%02d" % (
+                    self.step, 100 * p, (self.step - shown_step) * self.o.batch / (now - shown_at),
+                    "  ".join("%s %.3f" % kv for kv in sorted(self.shown.items())),
+                    float(self.model.scale()), self.rate(), left // 60, left % 60) + "  threads %d" % min(threads.cost, key=threads.cost.get))
+                shown_at, shown_step = now, self.step
+            if now - saved > self.o.save_every:
+                self.save()
+                saved = time.time()
+                if after:
+                    after(self)
+        self.save()
+        if after:
+            after(self)
+        self.log("done: %d steps, %.0f s of training, %.0f s in this process" % (self.step, self.seconds, time.time() - began))
