@@ -1,5 +1,5 @@
-// Command quantize turns a full-precision CLIP checkpoint in the Hugging Face layout into browser weights, and a label
-// pack into embeddings that belong to them.
+// Command quantize turns a full-precision CLIP checkpoint in the Hugging Face layout into browser weights, and label
+// packs into embeddings that belong to them.
 //
 //	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
 package main
@@ -75,7 +75,10 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	var scheme string
 	flags.StringVar(&o.In, "in", "", "checkpoint `directory` in the Hugging Face layout")
 	flags.StringVar(&o.Out, "out", "", "`directory` to write to")
-	flags.StringVar(&o.Labels, "labels", "", "label pack `file` to copy and to precompute embeddings for")
+	flags.Func("labels", "label pack `file` to copy and to precompute embeddings for; repeat for several", func(s string) error {
+		o.Labels = append(o.Labels, s)
+		return nil
+	})
 	flags.StringVar(&o.Name, "name", "", "name of the weights and of their file (default: the checkpoint directory's)")
 	flags.StringVar(&scheme, "scheme", string(quant.W8A7), "w8a7 (int8 weights) or float32")
 	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where there is a calibration.json")

@@ -39,6 +39,12 @@ func TestTemplates(t *testing.T) {
 	assert.Equal(t, "a", o.Name)
 }
 
+func TestLabelPacksAreRepeated(t *testing.T) {
+	o, err := parse([]string{"-in", "a", "-out", "b", "-labels", "x.json", "-labels", "y.json"}, os.Stderr)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"x.json", "y.json"}, o.Labels)
+}
+
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -1,4 +1,4 @@
-// Package convert turns a checkpoint into browser weights and a label pack into precomputed embeddings.
+// Package convert turns a checkpoint into browser weights and label packs into precomputed embeddings.
 package convert
 
 import (
@@ -18,10 +18,10 @@ import (
 
 // Options say what to convert and how.
 type Options struct {
-	In        string // the checkpoint's directory
-	Out       string // the directory to write to
-	Labels    string // label pack; "" for none
-	Name      string // of the weights; files are named after it
+	In        string   // the checkpoint's directory
+	Out       string   // the directory to write to
+	Labels    []string // label packs, with different file names; may be empty
+	Name      string   // of the weights; files are named after it
 	Scheme    quant.Scheme
 	Alpha     float64 // SmoothQuant's migration strength, 0..1; unused without calibration
 	Templates Templates
@@ -49,11 +49,9 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 		return nil, fmt.Errorf("checkpoint %s: %w", o.In, err)
 	}
 	defer c.Close()
-	var pack *labels
-	if o.Labels != "" {
-		if pack, err = readLabels(o.Labels); err != nil {
-			return nil, err
-		}
+	packs, err := readLabels(o.Labels)
+	if err != nil {
+		return nil, err
 	}
 	out, err := newOutput(o.Out)
 	if err != nil {
@@ -70,7 +68,7 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 	if err != nil {
 		return nil, fmt.Errorf("the engine does not accept the weights: %w", err)
 	}
-	if pack != nil {
+	for _, pack := range packs {
 		if err := pack.write(ctx, model, result.Files[0].SHA256, out, progress, result); err != nil {
 			return nil, err
 		}

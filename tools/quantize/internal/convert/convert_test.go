@@ -144,16 +144,25 @@ const pack = `{
   }
 }`
 
-func writePack(t *testing.T, text string) string {
-	path := filepath.Join(t.TempDir(), "small.json")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-	return path
+// writePacks writes texts as small.json, small2.json and so on.
+func writePacks(t *testing.T, texts ...string) []string {
+	dir := t.TempDir()
+	paths := make([]string, len(texts))
+	for i, text := range texts {
+		name := "small.json"
+		if i > 0 {
+			name = fmt.Sprintf("small%d.json", i+1)
+		}
+		paths[i] = filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(paths[i], []byte(text), 0o644))
+	}
+	return paths
 }
 
 func TestSameInputSameBytes(t *testing.T) {
 	in := checkpointtest.Golden(t, "tiny")
 	a, b := options(t, in), options(t, in)
-	a.Labels = writePack(t, pack)
+	a.Labels = writePacks(t, pack)
 	b.Labels = a.Labels
 	assert.Equal(t, convert(t, a), convert(t, b))
 	for _, name := range []string{"tiny.safetensors", "small.json", "small.embeddings.safetensors"} {
@@ -169,7 +178,7 @@ func TestLabelEmbeddingsAreTheEngines(t *testing.T) {
 			`"templates": {"category": ["a {c}", "{c}!"], "rationale": ["{r}", "it has {r}", "see {r}"]}, "categories"`, 1),
 	} {
 		o := options(t, checkpointtest.Golden(t, "tiny"))
-		o.Labels = writePack(t, text)
+		o.Labels = writePacks(t, text)
 		convert(t, o)
 		assert.Equal(t, text, string(read(t, o.Out, "small.json")), name)
 
@@ -186,7 +195,7 @@ func TestLabelEmbeddingsAreTheEngines(t *testing.T) {
 
 		labels, err := readLabels(o.Labels)
 		require.NoError(t, err)
-		plain, seeded := classifier(t, o, labels), classifier(t, o, labels)
+		plain, seeded := classifier(t, o, labels[0]), classifier(t, o, labels[0])
 		require.NoError(t, seeded.SeedCategories(0, floats(t, x[0])))
 		require.NoError(t, seeded.SeedRationales(0, floats(t, x[1])))
 		assert.Equal(t, classify(t, plain), classify(t, seeded), name)
@@ -194,6 +203,23 @@ func TestLabelEmbeddingsAreTheEngines(t *testing.T) {
 		// The answers do depend on what is seeded.
 		require.NoError(t, seeded.SeedRationales(0, floats(t, x[1])[24:]))
 		assert.NotEqual(t, classify(t, plain), classify(t, seeded), name)
+	}
+}
+
+// Each pack has embeddings of its own, whatever other packs there are.
+func TestSeveralPacks(t *testing.T) {
+	second := strings.NewReplacer("zebra", "dog", "black and white stripes", "a wagging tail").Replace(pack)
+	in := checkpointtest.Golden(t, "tiny")
+	both := options(t, in)
+	both.Labels = writePacks(t, pack, second)
+	convert(t, both)
+	for i, text := range []string{pack, second} {
+		alone := options(t, in)
+		alone.Labels = both.Labels[i : i+1]
+		convert(t, alone)
+		name := strings.TrimSuffix(filepath.Base(both.Labels[i]), ".json")
+		assert.Equal(t, text, string(read(t, both.Out, name+".json")))
+		assert.Equal(t, read(t, alone.Out, name+".embeddings.safetensors"), read(t, both.Out, name+".embeddings.safetensors"))
 	}
 }
 
@@ -230,7 +256,7 @@ func classify(t *testing.T, c *core.Classifier) *core.Answer {
 
 func TestCutLabelsAreNamed(t *testing.T) {
 	o := options(t, checkpointtest.Golden(t, "tiny"))
-	o.Labels = writePack(t, strings.Replace(pack, "soft fur", strings.Repeat("soft ", 30), 1))
+	o.Labels = writePacks(t, strings.Replace(pack, "soft fur", strings.Repeat("soft ", 30), 1))
 	r := convert(t, o)
 	assert.Contains(t, r.Warnings, fmt.Sprintf("rationale %q is cut at 20 tokens", strings.TrimSpace(strings.Repeat("soft ", 30))))
 }
@@ -249,15 +275,16 @@ func TestFailuresLeaveNothing(t *testing.T) {
 	}{
 		{"NaN", func(t *testing.T, o *Options) { tensorOf(o.In, float32(math.NaN())) }, `"visual_projection.weight" holds NaN at element 0`},
 		{"no checkpoint", func(t *testing.T, o *Options) { o.In = filepath.Join(o.In, "absent") }, "absent"},
-		{"labels", func(t *testing.T, o *Options) { o.Labels = writePack(t, "{}") }, "small.json: label pack: format is"},
-		{"no labels", func(t *testing.T, o *Options) { o.Labels = filepath.Join(o.In, "absent.json") }, "absent.json"},
+		{"labels", func(t *testing.T, o *Options) { o.Labels = writePacks(t, "{}") }, "small.json: label pack: format is"},
+		{"no labels", func(t *testing.T, o *Options) { o.Labels = append(o.Labels, filepath.Join(o.In, "absent.json")) }, "absent.json"},
+		{"same name", func(t *testing.T, o *Options) { o.Labels = append(o.Labels, writePacks(t, pack)...) }, "small.json have the same file name"},
 		{"limit of the engine", func(t *testing.T, o *Options) {
 			checkpointtest.EditJSON(t, o.In, "preprocessor_config.json", func(v map[string]any) { v["size"] = 5000 })
 		}, "the engine does not accept the weights: weights: metadata image.resize = 5000 is outside 1..1024"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(t, checkpointtest.Copy(t, "tiny"))
-			o.Labels = writePack(t, pack)
+			o.Labels = writePacks(t, pack)
 			c.damage(t, o)
 			_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
 			require.ErrorContains(t, err, c.want)

@@ -31,16 +31,27 @@ type labels struct {
 	bytes []byte
 }
 
-func readLabels(path string) (*labels, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// readLabels reads the packs at paths, whose copies must not overwrite each other.
+func readLabels(paths []string) ([]*labels, error) {
+	packs := make([]*labels, len(paths))
+	taken := make(map[string]string) // file name -> path
+	for i, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		pack, err := labelpack.Parse(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		file := filepath.Base(path)
+		if other, ok := taken[file]; ok {
+			return nil, fmt.Errorf("label packs %s and %s have the same file name", other, path)
+		}
+		taken[file] = path
+		packs[i] = &labels{pack, file, b}
 	}
-	pack, err := labelpack.Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &labels{pack, filepath.Base(path), b}, nil
+	return packs, nil
 }
 
 // write copies the pack and writes the embeddings of its categories and rationales beside it.
@@ -61,11 +72,11 @@ func (l *labels) write(ctx context.Context, m *clip.Model, weightsSHA256 string,
 	for i, c := range set.Categories {
 		categories[i] = c.Name
 	}
-	category, err := embed(ctx, m, "category", categories, or(set.Templates.Category, m.CategoryTemplates), explain.CategoryPrompt, progress, result)
+	category, err := embed(ctx, m, l.file, "category", categories, or(set.Templates.Category, m.CategoryTemplates), explain.CategoryPrompt, progress, result)
 	if err != nil {
 		return err
 	}
-	rationale, err := embed(ctx, m, "rationale", set.DistinctRationales(), or(set.Templates.Rationale, m.RationaleTemplates), explain.RationalePrompt, progress, result)
+	rationale, err := embed(ctx, m, l.file, "rationale", set.DistinctRationales(), or(set.Templates.Rationale, m.RationaleTemplates), explain.RationalePrompt, progress, result)
 	if err != nil {
 		return err
 	}
@@ -85,8 +96,8 @@ func or(templates, defaults []string) []string {
 }
 
 // embed returns the unit-length embeddings (labels, D) of labels: the renormalised mean over the templates, in the
-// order of arithmetic of core.Classifier.
-func embed(ctx context.Context, m *clip.Model, kind string, labels, templates []string, prompt func(template, label string) string,
+// order of arithmetic of core.Classifier. file names the pack in progress messages.
+func embed(ctx context.Context, m *clip.Model, file, kind string, labels, templates []string, prompt func(template, label string) string,
 	progress *report.Progress, result *Result) (safetensors.TensorData, error) {
 	texts := make([][]int32, 0, len(labels)*len(templates))
 	for _, label := range labels {
@@ -105,7 +116,7 @@ func embed(ctx context.Context, m *clip.Model, kind string, labels, templates []
 	}
 	d := m.ProjectionDim
 	sums := make([]float32, len(labels)*d)
-	task := progress.Start("encoding "+kind+" prompts", int64(len(texts)))
+	task := progress.Start("encoding "+kind+" prompts of "+file, int64(len(texts)))
 	workers := min(runtime.GOMAXPROCS(0), len(labels))
 	failed := make([]error, workers)
 	var group sync.WaitGroup
