@@ -44,9 +44,9 @@ func Exp(x float32) float32 {
 		return 0
 	}
 	x = min(x, expMax)
-	// x = n·ln2 + r with |r| ≤ ln2/2: adding expRound leaves n in the low bits.
-	t := float32(x*expLog2e) + expRound
-	n := t - expRound
+	// x = n·ln2 + r with |r| ≤ ln2/2: adding roundToInt leaves n in the low bits.
+	t := float32(x*expLog2e) + roundToInt
+	n := t - roundToInt
 	r := x - float32(n*expLn2Hi)
 	r -= float32(n * expLn2Lo)
 	p := float32(expC4*r) + expC3
@@ -66,12 +66,11 @@ const (
 )
 
 // Exp's reduction: ln 2 in two parts, the first short enough that its product
-// with n is exact; 1.5·2²³, whose addition rounds to an integer.
+// with n is exact.
 const (
 	expLog2e = 1.44269504
 	expLn2Hi = 0.693359375
 	expLn2Lo = -2.12194440e-4
-	expRound = 0x1.8p23
 )
 
 // Minimax coefficients of e^r ≈ 1 + r + r²·(C0 + C1·r + … + C4·r⁴) for
@@ -83,6 +82,8 @@ const (
 	expC3 = 0.008368724025785923
 	expC4 = 0.0013814583653584123
 )
+
+const quickGELUSlope = -1.702
 
 // Minimax coefficients of Φ(-a) ≈ e^(-a²/2)·t·(C0 + C1·t + … + C5·t⁵) with
 // t = 1/(1 + P·a), for a ≥ 0, by the error of GELU.

@@ -3,19 +3,28 @@ package kernel
 func layerNormRowGeneric(y, x, gamma, beta []float32, eps float32) {
 	n := float32(len(x))
 	var sum, sq [4]float32
+	sumTail(x, &sum)
+	mean := sumLanes(&sum) / n
+	squareTail(x, &sq, mean)
+	inv := 1 / sqrt(sumLanes(&sq)/n+eps)
+	normTail(y, x, gamma, beta, mean, inv)
+}
+
+// sumTail adds x to the lanes of sum, squareTail adds (x-mean)².
+func sumTail(x []float32, sum *[4]float32) {
 	for i, v := range x {
 		sum[i&3] += v
 	}
-	mean := sumLanes(&sum) / n
-	for i, v := range x {
-		d := v - mean
-		sq[i&3] += float32(d * d)
-	}
-	inv := 1 / sqrt(sumLanes(&sq)/n+eps)
-	layerNormTail(y, x, gamma, beta, mean, inv)
 }
 
-func layerNormTail(y, x, gamma, beta []float32, mean, inv float32) {
+func squareTail(x []float32, sum *[4]float32, mean float32) {
+	for i, v := range x {
+		d := v - mean
+		sum[i&3] += float32(d * d)
+	}
+}
+
+func normTail(y, x, gamma, beta []float32, mean, inv float32) {
 	for i, v := range x {
 		y[i] = float32(float32((v-mean)*inv)*gamma[i]) + beta[i]
 	}
@@ -27,17 +36,22 @@ func softmaxRowGeneric(x []float32, scale float32) {
 		top = max(top, float32(v*scale))
 	}
 	var sum [4]float32
+	expTail(x, &sum, scale, top)
+	scaleGeneric(x, 1/sumLanes(&sum))
+}
+
+// expTail replaces x by Exp(x·scale - top) and adds it to the lanes of sum.
+func expTail(x []float32, sum *[4]float32, scale, top float32) {
 	for i, v := range x {
 		e := Exp(float32(v*scale) - top)
 		x[i] = e
 		sum[i&3] += e
 	}
-	scaleGeneric(x, 1/sumLanes(&sum))
 }
 
 func quickGELUGeneric(x []float32) {
 	for i, v := range x {
-		x[i] = v / (1 + Exp(v*-1.702))
+		x[i] = v / (1 + Exp(v*quickGELUSlope))
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package kernel
 
 import (
@@ -7,7 +9,8 @@ import (
 )
 
 // TestSweepsCatch feeds the sweeps kernels with the mistakes that such code
-// tends to have. A sweep that lets one pass proves nothing about the others.
+// tends to have. A sweep that lets one pass proves nothing about the others. They
+// are the generic kernels with a change, so that a native run is enough.
 func TestSweepsCatch(t *testing.T) {
 	for name, breakIt := range map[string]func(k *implementation){
 		"gemmU7S8 leaves out the last of k": func(k *implementation) {

@@ -2,26 +2,7 @@
 
 package kernel
 
-import "simd/archsimd"
-
-// dotTile2x4 computes two rows of four results for each row pair: acc[i,j] =
-// Σ_k a[i,k]·w[j,k], rows of acc being stride bytes apart. a holds row pairs as
-// widenRows packs them with two rows, w one panel with four; k is a positive
-// multiple of Align and pairs is positive.
-//
-//go:noescape
-func dotTile2x4(acc *int32, stride int, a, w *int16, pairs, k int)
-
-// gemmTile4x8 computes four rows of y = x·b for 8·tiles columns; the leading
-// dimensions are in bytes, tiles is positive.
-//
-//go:noescape
-func gemmTile4x8(y *float32, ldy int, x *float32, ldx int, b *float32, ldb, tiles, k int)
-
-// gemmTile1x8 is gemmTile4x8 for one row; ldy and ldx are unused.
-//
-//go:noescape
-func gemmTile1x8(y *float32, ldy int, x *float32, ldx int, b *float32, ldb, tiles, k int)
+import "unsafe"
 
 func gemmU7S8SIMD128(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
 	if m == 0 || n == 0 || k == 0 {
@@ -53,18 +34,15 @@ func gemmU7S8SIMD128(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) 
 }
 
 // packPairs widens the rows of a in pairs: eight elements of one row, the same
-// eight of the next, and so on. An odd last row is paired with zeros.
+// eight of the next, and so on. An odd last row is paired with zeros. Values up
+// to 127 are the same signed.
 func packPairs(dst []int16, a []uint8, m, k int) {
 	if m%2 != 0 {
 		clear(dst[(m-1)*k:])
 	}
 	for i := range m {
-		out := dst[i/2*2*k+i%2*8:]
-		for p := 0; p < k; p += 16 {
-			b := archsimd.LoadUint8x16(a[i*k+p:])
-			b.ExtendLo8ToUint16().ConvertToInt16().Store(out[2*p:])
-			b.ExtendHi8ToUint16().ConvertToInt16().Store(out[2*p+16:])
-		}
+		row := (*int8)(unsafe.Pointer(&a[i*k]))
+		widenVectors(&dst[i/2*2*k+i%2*8], row, k/16, 2*16)
 	}
 }
 
@@ -72,12 +50,7 @@ func packPairs(dst []int16, a []uint8, m, k int) {
 // that are missing keep what dst held.
 func packPanel(dst []int16, w []int8, rows, k int) {
 	for j := range rows {
-		out := dst[j*8:]
-		for p := 0; p < k; p += 16 {
-			b := archsimd.LoadInt8x16(w[j*k+p:])
-			b.ExtendLo8ToInt16().Store(out[4*p:])
-			b.ExtendHi8ToInt16().Store(out[4*p+32:])
-		}
+		widenVectors(&dst[j*8], &w[j*k], k/16, 4*16)
 	}
 }
 

@@ -12,7 +12,7 @@
 // Lengths are the caller's promise; a slice that is too short panics.
 package kernel
 
-//go:generate go run ./gen gemm_wasm.s
+//go:generate go run ./gen simd128_wasm.s
 
 // Align is the multiple to which the inner dimension of an integer product is
 // padded.

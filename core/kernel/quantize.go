@@ -1,8 +1,8 @@
 package kernel
 
 // QuantizeRows quantizes each row of x (m×k) to seven bits: min is the row's
-// minimum, scale is (maximum-min)/127 and q is (x-min)/scale rounded half up,
-// 0..127, so that x ≈ min + scale·q with an error of about scale/2. A row of q
+// minimum, scale is (maximum-min)/127 and q is (x-min)·(1/scale) rounded to the
+// nearest integer, ties to even, so that x ≈ min + scale·q with an error of about scale/2. A row of q
 // has PadK(k) elements, the last of them zero padding.
 //
 // A row whose range is below 127·2⁻¹²⁶ counts as constant: scale 0, q 0. A row
@@ -61,15 +61,16 @@ func RowSums(dst []float32, w []int8, n, k int) {
 const minRange = 127 * 0x1p-126
 
 // rowScales returns the scale, its reciprocal and the offset of a row with
-// minimum lo and maximum hi. inv is 0 where every q is 0.
+// minimum lo and maximum hi, both NaN if there is one among them. inv is 0 where
+// every q is 0; offset is never -0.
 func rowScales(lo, hi float32) (scale, inv, offset float32) {
 	span := hi - lo
 	if !(span <= maxFloat32) {
 		return 0, 0, nan()
 	}
 	if span < minRange {
-		return 0, 0, lo
+		return 0, 0, lo + 0
 	}
 	scale = span / 127
-	return scale, 1 / scale, lo
+	return scale, 1 / scale, lo + 0
 }

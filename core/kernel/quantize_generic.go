@@ -1,15 +1,13 @@
 package kernel
 
+import "math"
+
 func quantizeRowsGeneric(q []uint8, rowScale, rowMin []float32, x []float32, m, k int) {
 	kp := PadK(k)
 	for i := range m {
 		xi := x[i*k : i*k+k]
 		qi := q[i*kp : i*kp+kp]
-		lo, hi := xi[0], xi[0]
-		for _, v := range xi {
-			lo, hi = min(lo, v), max(hi, v)
-		}
-		scale, inv, offset := rowScales(lo, hi)
+		scale, inv, offset := rowScales(boundsGeneric(xi))
 		rowScale[i], rowMin[i] = scale, offset
 		if inv == 0 {
 			clear(qi)
@@ -20,11 +18,22 @@ func quantizeRowsGeneric(q []uint8, rowScale, rowMin []float32, x []float32, m, 
 	}
 }
 
-// quantizeTail quantizes x to q[:len(x)].
+// boundsGeneric returns the least and the greatest element of x, infinities where
+// it is empty; both are NaN where x has one.
+func boundsGeneric(x []float32) (lo, hi float32) {
+	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
+	for _, v := range x {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
+
+// quantizeTail quantizes x to q[:len(x)]. (x-offset)·inv is below 127.5 for every
+// x of the row, roundings included.
 func quantizeTail(q []uint8, x []float32, offset, inv float32) {
 	q = q[:len(x)]
 	for p, v := range x {
-		q[p] = uint8(min(int32(float32((v-offset)*inv)+0.5), 127))
+		q[p] = uint8(math.Float32bits(float32((v-offset)*inv) + roundToInt))
 	}
 }
 

@@ -53,4 +53,8 @@ func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
 func nan() float32 { return math.Float32frombits(0x7fc00000) }
 
+// roundToInt is 1.5·2²³. A float32 of at most 2²² plus it is rounded to an
+// integer, ties to even, which is then in the low bits.
+const roundToInt = 0x1.8p23
+
 const maxFloat32 = math.MaxFloat32

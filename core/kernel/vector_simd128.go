@@ -2,60 +2,38 @@
 
 package kernel
 
-import (
-	"simd/archsimd"
-	"unsafe"
-)
-
-// quads returns x's whole vectors; rest returns the up to three elements after
-// them.
-func quads(x []float32) [][4]float32 {
-	return unsafe.Slice((*[4]float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/4)
-}
-
-func rest(x []float32) []float32 { return x[len(x)&^3:] }
+// tail returns the up to three elements after x's whole vectors.
+func tail(x []float32) []float32 { return x[len(x)&^3:] }
 
 func addSIMD128(y, x []float32) {
-	yq := quads(y)
-	xq := quads(x)[:len(yq)]
-	for i := range yq {
-		archsimd.LoadFloat32x4Array(&yq[i]).Add(archsimd.LoadFloat32x4Array(&xq[i])).StoreArray(&yq[i])
+	if n := len(y) / 4; n > 0 {
+		addVectors(&y[0], &x[0], n)
 	}
-	addGeneric(rest(y), rest(x))
+	addGeneric(tail(y), tail(x))
 }
 
 func axpySIMD128(y []float32, a float32, x []float32) {
-	yq := quads(y)
-	xq := quads(x)[:len(yq)]
-	av := archsimd.BroadcastFloat32x4(a)
-	for i := range yq {
-		product := av.Mul(archsimd.LoadFloat32x4Array(&xq[i]))
-		archsimd.LoadFloat32x4Array(&yq[i]).Add(product).StoreArray(&yq[i])
+	if n := len(y) / 4; n > 0 {
+		axpyVectors(&y[0], &x[0], n, a)
 	}
-	axpyGeneric(rest(y), a, rest(x))
+	axpyGeneric(tail(y), a, tail(x))
 }
 
 func scaleSIMD128(x []float32, a float32) {
-	xq := quads(x)
-	av := archsimd.BroadcastFloat32x4(a)
-	for i := range xq {
-		archsimd.LoadFloat32x4Array(&xq[i]).Mul(av).StoreArray(&xq[i])
+	if n := len(x) / 4; n > 0 {
+		scaleVectors(&x[0], n, a)
 	}
-	scaleGeneric(rest(x), a)
+	scaleGeneric(tail(x), a)
 }
 
 func dotSIMD128(a, b []float32) float32 {
-	aq := quads(a)
-	bq := quads(b)[:len(aq)]
-	var sum archsimd.Float32x4
-	for i := range aq {
-		sum = sum.Add(archsimd.LoadFloat32x4Array(&aq[i]).Mul(archsimd.LoadFloat32x4Array(&bq[i])))
+	var sum [4]float32
+	if n := len(a) / 4; n > 0 {
+		dotVectors(&a[0], &b[0], n, &sum)
 	}
-	var lanes [4]float32
-	sum.StoreArray(&lanes)
-	b = rest(b)
-	for i, v := range rest(a) {
-		lanes[i] += float32(v * b[i])
+	b = tail(b)
+	for i, v := range tail(a) {
+		sum[i] += float32(v * b[i])
 	}
-	return sumLanes(&lanes)
+	return sumLanes(&sum)
 }

@@ -31,6 +31,10 @@ func source() string {
 	dotTile2x4(a)
 	gemmTile(a, 4)
 	gemmTile(a, 1)
+	activations(a)
+	rows(a)
+	vectors(a)
+	quantization(a)
 	return a.String()
 }
 

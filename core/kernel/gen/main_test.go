@@ -9,7 +9,7 @@ import (
 )
 
 func TestGeneratedFileIsCurrent(t *testing.T) {
-	committed, err := os.ReadFile("../gemm_wasm.s")
+	committed, err := os.ReadFile("../simd128_wasm.s")
 	require.NoError(t, err)
-	assert.True(t, source() == string(committed), "gemm_wasm.s is not what gen writes: run go generate ./core/kernel")
+	assert.True(t, source() == string(committed), "simd128_wasm.s is not what gen writes: run go generate ./core/kernel")
 }
