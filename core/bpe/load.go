@@ -3,8 +3,6 @@ package bpe
 import (
 	"bytes"
 	"math"
-	"slices"
-	"sort"
 	"strings"
 
 	"github.com/ecor-clip/ecor/core/errs"
@@ -83,50 +81,61 @@ func (t *Tokenizer) readMerges(text []byte, ids map[string]int32) error {
 	lefts := make([]int32, n) // by rank, as are the next two
 	rights := make([]int32, n)
 	joined := make([]int32, n)
-	t.first = make([]uint32, t.Len()+1)
+	var token []byte
 	for rank := range n {
-		line, rest, _ := bytes.Cut(text, []byte("\n"))
-		text = rest
+		end := bytes.IndexByte(text, '\n')
+		line := text[:end]
+		text = text[end+1:]
 		left, right, ok := bytes.Cut(line, []byte(" "))
 		l, okLeft := ids[string(left)]
 		r, okRight := ids[string(right)]
 		if !ok || !okLeft || !okRight {
 			return errs.New("bpe: merge ", rank, ", ", errs.Quote(string(line)), ", is not two tokens with a space between them")
 		}
-		id, ok := ids[string(left)+string(right)]
+		token = append(append(token[:0], left...), right...)
+		id, ok := ids[string(token)]
 		if !ok {
 			return errs.New("bpe: merge ", rank, ", ", errs.Quote(string(line)), ": the joined token is not in the vocabulary")
 		}
 		lefts[rank], rights[rank], joined[rank] = l, r, id
-		t.first[l+1]++
 	}
-	for l := range t.Len() {
-		t.first[l+1] += t.first[l]
+
+	// Placed in the order of their right tokens, the merges of each left token
+	// lie in that order too.
+	next := starts(rights, t.Len())
+	byRight := make([]int32, n)
+	for rank, r := range rights {
+		byRight[next[r]] = int32(rank)
+		next[r]++
 	}
+	t.first = starts(lefts, t.Len())
 	t.merges = make([]merge, n)
-	next := slices.Clone(t.first)
-	for rank, l := range lefts {
-		t.merges[next[l]] = merge{right: rights[rank], rank: int32(rank), id: joined[rank]}
+	copy(next, t.first)
+	for _, rank := range byRight {
+		l := lefts[rank]
+		i := next[l]
+		t.merges[i] = merge{right: rights[rank], rank: rank, id: joined[rank]}
 		next[l]++
-	}
-	for l := range t.Len() {
-		group := t.merges[t.first[l]:t.first[l+1]]
-		sort.Sort(byRight(group))
-		for i := 1; i < len(group); i++ {
-			if a, b := group[i-1], group[i]; a.right == b.right {
-				return errs.New("bpe: merges ", min(a.rank, b.rank), " and ", max(a.rank, b.rank), " join the same tokens, ",
-					errs.Quote(t.token(l)), " and ", errs.Quote(t.token(int(a.right))))
-			}
+		if i > t.first[l] && t.merges[i-1].right == rights[rank] {
+			return errs.New("bpe: merges ", t.merges[i-1].rank, " and ", rank, " join the same tokens, ",
+				errs.Quote(t.token(int(l))), " and ", errs.Quote(t.token(int(rights[rank]))))
 		}
 	}
 	return nil
 }
 
-type byRight []merge
-
-func (s byRight) Len() int           { return len(s) }
-func (s byRight) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s byRight) Less(i, j int) bool { return s[i].right < s[j].right }
+// starts returns where each key begins when keys, numbers below n, are sorted,
+// and at n their count.
+func starts(keys []int32, n int) []uint32 {
+	first := make([]uint32, n+1)
+	for _, k := range keys {
+		first[k+1]++
+	}
+	for k := range n {
+		first[k+1] += first[k]
+	}
+	return first
+}
 
 // byteSymbol returns the character that stands for a byte in the vocabulary:
 // itself where it is visible in Latin-1, else one of the characters from
