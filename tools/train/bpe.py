@@ -62,7 +62,7 @@ def split(text):
 
 def normalise(text):
     text = unicodedata.normalize("NFC", text)
-    return re.sub(r"\s+", " ", text).lower()
+    return re.sub(r"[^\S\x1c-\x1f]+", " ", text).lower()  # Unicode's white space; Python adds four controls
 
 
 class Bpe:
@@ -117,6 +117,16 @@ class Bpe:
         return bytes(raw).decode("utf-8", "replace").strip()
 
 
+def vocabulary(merges):
+    """{token: id} in CLIP's order."""
+    alphabet = list(byte_symbols().values())
+    tokens = alphabet + [s + "</w>" for s in alphabet] + [a + b for a, b in merges] + [START, END]
+    vocab = {t: i for i, t in enumerate(tokens)}
+    if len(vocab) != len(tokens):
+        raise ValueError("two merges make the same token")
+    return vocab
+
+
 def _pipeline(vocab, merges):
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     tok = Tokenizer(models.BPE(vocab=vocab, merges=merges, continuing_subword_prefix="",
@@ -142,11 +152,7 @@ def train(lines, folder, size=8192):
         for piece in split(normalise(text)):
             words[piece] += weight
     merges = learn_merges(words, size - 514, symbols)
-    alphabet = [symbols[b] for b in list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
-                + [b for b in range(256) if not (33 <= b < 127 or 161 <= b < 173 or 174 <= b < 256)]]
-    tokens = alphabet + [s + "</w>" for s in alphabet] + [a + b for a, b in merges] + [START, END]
-    vocab = {t: i for i, t in enumerate(tokens)}
-    assert len(vocab) == len(tokens), "two merges make the same token"
+    vocab = vocabulary(merges)
     os.makedirs(folder, exist_ok=True)
     _pipeline(vocab, merges).save(os.path.join(folder, "tokenizer.json"))
     with open(os.path.join(folder, "vocab.json"), "w", encoding="utf-8") as f:

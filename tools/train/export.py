@@ -60,6 +60,13 @@ def read_safetensors(path):
     return tensors
 
 
+def read_checkpoint(path):
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False)
+    except TypeError:  # torch 1.13 has no weights_only
+        return torch.load(path, map_location="cpu")
+
+
 def preprocessor():
     return {"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True, "do_resize": True,
             "size": {"shortest_edge": SIZE}, "resample": 3, "do_center_crop": True,

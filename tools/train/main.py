@@ -32,19 +32,29 @@ def parser():
 
     add("pack", "decode all photos once into arrays under --work")
     add("tokenizer", "learn the vocabulary, into --work/tokenizer (needs the tokenizers package)")
-    for name, minutes, rate in (("pretrain", 0, 6e-4), ("ecor", 0, 1e-4)):
+    for name, steps, batch, rate, warmup, average in (("pretrain", 3300, 128, 6e-4, 100, 0.998),
+                                                      ("ecor", 350, 96, 1e-4, 20, 0.98)):
         s = add(name, "train from scratch" if name == "pretrain" else "fine-tune with ECOR's loss")
-        s.add_argument("--steps", type=int, default=3300 if name == "pretrain" else 350)
-        s.add_argument("--minutes", type=float, default=minutes, help="end after this time instead of --steps")
-        s.add_argument("--batch", type=int, default=128 if name == "pretrain" else 96)
+        s.add_argument("--steps", type=int, default=steps)
+        s.add_argument("--minutes", type=float, default=0, help="end after this much time instead of --steps")
+        s.add_argument("--batch", type=int, default=batch)
         s.add_argument("--rate", type=float, default=rate)
-        s.add_argument("--warmup", type=int, default=100 if name == "pretrain" else 20)
-        s.add_argument("--average", type=float, default=0.998 if name == "pretrain" else 0.98)
+        s.add_argument("--warmup", type=int, default=warmup)
+        s.add_argument("--average", type=float, default=average, help="decay of the averaged weights")
         s.add_argument("--seed", type=int, default=1)
         s.add_argument("--float32", action="store_true", help="no bfloat16 autocast")
         s.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
-        s.add_argument("--from", dest="source", help="model folder to start from" + (
-            "" if name == "pretrain" else " (default: the averaged weights of --work/pretrain/last.pt)"))
+        if name == "ecor":
+            s.add_argument("--from", dest="source", help="CLIPModel folder to start from (default: the averaged "
+                           "weights of --work/pretrain/last.pt)")
+    s = add("export", "write a checkpoint as a CLIPModel folder, with calibration.json")
+    s.add_argument("checkpoint", help="a last.pt")
+    s.add_argument("out")
+    s.add_argument("--plain", action="store_true", help="the weights of the last step, not their average")
+    s = add("evaluate", "top-1 per set and both conditional templates, in float32")
+    s.add_argument("model", help="a CLIPModel folder")
+    s.add_argument("--part", choices=("val", "test"), default="val")
+    s.add_argument("--photos", type=int, default=0, help="only this many, drawn at random")
     return p
 
 
@@ -64,29 +74,93 @@ def command_tokenizer(a):
     log("%d tokens" % size)
 
 
-def command_pretrain(a):
-    from . import bpe, data, model, train
-    from .texts import CATEGORY, prompt
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
-    tokens = bpe.Bpe.load(os.path.join(a.work, "tokenizer"))
-    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end))
+def train_run(a, net, tokens, source=None):
+    from . import data, train
     options = train.Options(kind=a.command, steps=a.steps, minutes=a.minutes, batch=a.batch, rate=a.rate, seed=a.seed,
                             warmup=a.warmup, average=a.average, bfloat16=not a.float32, save_every=a.save_every)
     run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options,
-                    os.path.join(a.work, a.command), log, threads=a.threads)
-    last = os.path.join(run.folder, "last.pt")
-    if os.path.exists(last):
-        run.restore(last)
-        log("resumed at step %d" % run.step)
-    else:
-        rows = run.sampler.draw(256)
-        ids = [tokens.encode(prompt(CATEGORY, c=n)) for n in run.bank.names]
-        train.centre(net, F.interpolate(data.normalise(run.photos.batch(rows)), (48, 48), mode="area"), model.pad_texts(ids))
-        run.average = {n: p.detach().clone() for n, p in net.named_parameters()}
+                    os.path.join(a.work, a.command), log, source=source, threads=a.threads)
     log("%d parameters, %d photos, %d names; %s" % (
         sum(p.numel() for p in net.parameters()), len(run.photos), len(run.bank.names), options))
-    run.loop(every=10)
+    last = os.path.join(run.folder, "last.pt")
+    resumed = os.path.exists(last)
+    if resumed:
+        run.restore(last)
+        log("resumed at step %d" % run.step)
+    return run, resumed
+
+
+def command_pretrain(a):
+    from . import bpe, data, model, train
+    from .texts import CATEGORY, prompt
+    torch.manual_seed(a.seed)
+    tokens = bpe.Bpe.load(os.path.join(a.work, "tokenizer"))
+    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end))
+    run, resumed = train_run(a, net, tokens)
+    if not resumed:
+        pixels = run.photos.batch(run.sampler.draw(256))
+        ids = [tokens.encode(prompt(CATEGORY, c=n)) for n in run.bank.names]
+        train.centre(net, F.interpolate(data.normalise(pixels), (48, 48), mode="area"), model.pad_texts(ids))
+        run.average = {n: p.detach().clone() for n, p in net.named_parameters()}
+    run.loop()
+
+
+def command_ecor(a):
+    from . import bpe, export, model
+    torch.manual_seed(a.seed)
+    if a.source:
+        net, folder = export.load(a.source), a.source
+    else:
+        folder = os.path.join(a.work, "tokenizer")
+        net = model.Clip(export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))["config"])
+        net.load_state_dict(export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))["average"])
+    run, _ = train_run(a, net, bpe.Bpe.load(folder), source=folder)
+    run.loop()
+
+
+def command_export(a):
+    import json
+    import numpy as np
+    from . import bpe, data, export, model
+    from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, RATIONALE, prompt
+    torch.set_num_threads(a.threads)
+    state = export.read_checkpoint(a.checkpoint)
+    net = model.Clip(state["config"])
+    net.load_state_dict(state["model" if a.plain else "average"])
+    folder = state["source"] or os.path.join(a.work, "tokenizer")
+    tokens, texts = bpe.Bpe.load(folder), load_texts(a)
+    photos = data.Photos(os.path.join(a.work, "packed"), "train")
+    random = np.random.RandomState(0)
+    strings = []
+    for c, rationales in texts.pack.items():
+        r = rationales[random.randint(len(rationales))]
+        strings += [prompt(t, c=c, r=r) for t in (CATEGORY, RATIONALE, CONDITIONAL_A, CONDITIONAL_B)]
+    strings = [strings[i] for i in random.permutation(len(strings))[:256]]
+    pixels = photos.batch(np.sort(data.Sampler(photos.rows, 0).draw(256)))
+    extra = {"calibration.json": json.dumps(export.calibrate(net, tokens, pixels, strings), separators=(",", ":")) + "\n"}
+    export.export(net, folder, a.out, extra)
+    log("exported step %d to %s" % (state["step"], a.out))
+
+
+def command_evaluate(a):
+    import numpy as np
+    from . import bpe, data, evaluate, export
+    torch.set_num_threads(a.threads)
+    net, tokens, texts = export.load(a.model), bpe.Bpe.load(a.model), load_texts(a)
+    photos = data.Photos(os.path.join(a.work, "packed"), a.part)
+    rows = [i for i, (s, c, _, _) in enumerate(photos.rows) if s != "imagenet-samples"]
+    if a.photos:
+        rows = [rows[i] for i in np.random.RandomState(0).permutation(len(rows))[:a.photos]]
+    vectors = evaluate.encode_photos(net, photos, rows)
+    together = (net, tokens, texts, photos, rows, vectors)
+    for s, (accuracy, n) in evaluate.category_accuracy(*together).items():
+        log("category   %-16s %5.1f %%  (%d photos)" % (s, 100 * accuracy, n))
+    log("everyday   %d names        %5.1f %%  (%d photos)" % ((len(texts.pack),) + tuple(
+        x * 100 if i == 0 else x for i, x in enumerate(evaluate.everyday_accuracy(*together)))))
+    for s, (accuracy, n) in evaluate.rationale_accuracy(*together).items():
+        log("rationale  %-16s %5.1f %%  (%d photos)" % (s, 100 * accuracy, n))
+    for template, (accuracy, n) in evaluate.stage2_accuracy(*together).items():
+        log("given r    %5.1f %%  (%d photos)  %s" % (100 * accuracy, n, template))
 
 
 def main(arguments=None):

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from . import data, losses, prompts
+from .export import read_checkpoint
 from .model import pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
@@ -104,10 +105,7 @@ class Run:
         os.replace(path + ".new", path)
 
     def restore(self, path):
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=False)
-        except TypeError:  # torch 1.13 has no weights_only
-            state = torch.load(path, map_location="cpu")
+        state = read_checkpoint(path)
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -215,7 +213,7 @@ class Run:
         return loss.item()
 
     # --- the loop ------------------------------------------------------------------------------------------
-    def loop(self, every=20, after=None):
+    def loop(self, every=10, after=None):
         """Trains to the end. after(run) is called at each save, for validation or an intermediate export."""
         threads = Threads(self.threads)
         began, saved, shown_at, shown_step = time.time(), time.time(), time.time(), self.step

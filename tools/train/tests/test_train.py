@@ -1,0 +1,156 @@
+import json
+import os
+import tempfile
+import unittest
+
+import numpy as np
+import torch
+
+from tools.train import data, export, model, texts, train
+
+import made_up
+
+
+def hugging_face_names(c):
+    """{name: shape} of CLIPModel.state_dict(), written out from the configuration."""
+    names = {"logit_scale": ()}
+    for tower, key in (("vision", "vision_config"), ("text", "text_config")):
+        t = c[key]
+        w, h = t["hidden_size"], t["intermediate_size"]
+        p = tower + "_model."
+        names[("visual" if tower == "vision" else "text") + "_projection.weight"] = (c["projection_dim"], w)
+        if tower == "vision":
+            names[p + "embeddings.class_embedding"] = (w,)
+            names[p + "embeddings.patch_embedding.weight"] = (w, 3, t["patch_size"], t["patch_size"])
+            names[p + "embeddings.position_embedding.weight"] = ((t["image_size"] // t["patch_size"]) ** 2 + 1, w)
+            norms = ["pre_layrnorm", "post_layernorm"]
+        else:
+            names[p + "embeddings.token_embedding.weight"] = (t["vocab_size"], w)
+            names[p + "embeddings.position_embedding.weight"] = (t["max_position_embeddings"], w)
+            norms = ["final_layer_norm"]
+        for i in range(t["num_hidden_layers"]):
+            q = "encoder.layers.%d." % i
+            norms += [q + "layer_norm1", q + "layer_norm2"]
+            for x in "qkv":
+                names[p + q + "self_attn.%s_proj.weight" % x] = (w, w)
+                names[p + q + "self_attn.%s_proj.bias" % x] = (w,)
+            names[p + q + "self_attn.out_proj.weight"] = (w, w)
+            names[p + q + "self_attn.out_proj.bias"] = (w,)
+            names[p + q + "mlp.fc1.weight"], names[p + q + "mlp.fc1.bias"] = (h, w), (h,)
+            names[p + q + "mlp.fc2.weight"], names[p + q + "mlp.fc2.bias"] = (w, h), (w,)
+        for n in norms:
+            names[p + n + ".weight"] = names[p + n + ".bias"] = (w,)
+    return names
+
+
+class ModelTest(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(0)
+        self.tokens = made_up.tokenizer()
+        self.net = model.Clip(made_up.config(self.tokens))
+
+    def test_names_and_shapes_are_hugging_face_s(self):
+        mini = model.Clip(model.mini_config(8192, 8190, 8191))
+        got = {k: tuple(v.shape) for k, v in mini.state_dict().items()}
+        self.assertEqual(got, hugging_face_names(mini.config))
+        self.assertLessEqual(sum(p.numel() for p in mini.parameters()), 11200000)
+
+    def test_training_path_equals_plain_path(self):
+        pixels = torch.randn(3, 3, 32, 32)
+        ids = [self.tokens.encode(t) for t in ("this is a photo of a cherry", "this is a photo of a big leaf")]
+        with torch.no_grad():
+            a = self.net.train().image(pixels), self.net.text(model.pad_texts(ids))
+            b = self.net.eval().image(pixels), self.net.text(model.pad_texts(ids, share=False))
+        for x, y in zip(a, b):
+            self.assertLess((x - y).abs().max().item(), 1e-5)
+
+    def test_padding_does_not_matter(self):
+        long, short = (self.tokens.encode(t) for t in ("a photo of a very long text", "leaf"))
+        with torch.no_grad():
+            both = self.net.eval().text(model.pad_texts([short, long]))[0]
+            alone = self.net.text(model.pad_texts([short]))[0]
+        self.assertLess((both - alone).abs().max().item(), 1e-5)
+
+    def test_export_and_load(self):
+        with tempfile.TemporaryDirectory() as root:
+            out = os.path.join(root, "out")
+            for _ in range(2):  # the second one replaces the first
+                export.export(self.net, root, out)
+            back = export.load(out)
+            read = export.read_safetensors(os.path.join(out, "model.safetensors"))
+            self.assertTrue(all(v.dtype == np.float16 for v in read.values()))
+            for k, v in self.net.state_dict().items():
+                self.assertTrue(torch.equal(back.state_dict()[k], v.half().float()), k)
+            with open(os.path.join(out, "config.json")) as f:
+                self.assertEqual(json.load(f)["text_config"]["eos_token_id"], self.tokens.end)
+
+    def test_safetensors_round_trip(self):
+        tensors = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array(3, np.int64), "c": np.zeros((0, 2), np.uint8)}
+        with tempfile.TemporaryDirectory() as root:
+            path = os.path.join(root, "x.safetensors")
+            export.write_safetensors(path, tensors, {"format": "pt"})
+            back = export.read_safetensors(path)
+        for k, v in tensors.items():
+            self.assertEqual((back[k].dtype, back[k].shape, back[k].tolist()), (v.dtype, v.shape, v.tolist()))
+
+    def test_calibration_covers_every_linear(self):
+        pixels = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        ranges = export.calibrate(self.net, self.tokens, pixels, ["a leaf"])["ranges"]
+        self.assertEqual(len(ranges["vision_model.encoder.layers.0.self_attn.q_proj"]), 32)
+        self.assertEqual(len(ranges["text_model.encoder.layers.1.mlp.fc2"]), 64)
+        self.assertEqual(len(ranges), 2 + 2 * 2 * 6)
+
+
+class RunTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.texts = texts.Texts(*made_up.folder(os.path.join(self.folder.name, "data")))
+        self.photos, self.tokens = made_up.Photos(), made_up.tokenizer()
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_of(self, kind, steps, **more):
+        torch.manual_seed(0)
+        net = model.Clip(made_up.config(self.tokens))
+        options = train.Options(kind=kind, steps=steps, batch=16, rate=3e-3, warmup=2, bfloat16=False,
+                                stages=((1.0, 16, 3), ) if kind == "pretrain" else ((1.0, 32, None),), **more)
+        return train.Run(self.texts, self.photos, self.tokens, net, options, os.path.join(self.folder.name, kind), log=lambda t: None)
+
+    def test_training_lowers_the_loss(self):
+        for kind in ("pretrain", "ecor"):
+            run = self.run_of(kind, 40)
+            seen = [run.one_step() for _ in range(40)]
+            self.assertLess(np.mean(seen[-8:]), 0.8 * np.mean(seen[:8]), kind)
+
+    def test_resumed_run_equals_uninterrupted_run(self):
+        whole = self.run_of("pretrain", 6)
+        for _ in range(6):
+            whole.one_step()
+        first = self.run_of("pretrain", 6)
+        for _ in range(3):
+            first.one_step()
+        first.save()
+        second = self.run_of("pretrain", 6)
+        second.restore(os.path.join(second.folder, "last.pt"))
+        for _ in range(3):
+            second.one_step()
+        for (n, a), b in zip(whole.model.state_dict().items(), second.model.state_dict().values()):
+            self.assertTrue(torch.equal(a, b), n)
+        for n, a in whole.average.items():
+            self.assertTrue(torch.equal(a, second.average[n]), n)
+
+    def test_loop_saves(self):
+        run = self.run_of("ecor", 2)
+        run.loop(every=1)
+        self.assertTrue(os.path.exists(os.path.join(run.folder, "last.pt")))
+
+    def test_sampler_favours_rare_categories(self):
+        rows = [["cifar10", "a", 96, ""]] * 90 + [["cifar10", "b", 96, ""]] * 10
+        drawn = data.Sampler(rows, 0).draw(4000)
+        share = float(np.mean(drawn >= 90))
+        self.assertTrue(0.2 < share < 0.3, share)  # 10 ** 0.5 / (10 ** 0.5 + 90 ** 0.5) = 0.25
+
+
+if __name__ == "__main__":
+    unittest.main()
