@@ -124,7 +124,7 @@ func TestBadWeights(t *testing.T) {
 		{"another format", header(`{"__metadata__":{"format":"pt"}}`, 0), []string{`"pt"`, "ecor-weights-1"}},
 		{"another architecture", siglip(t, good), nil},
 		{"missing tensor", without(t, good, "vision_model.post_layernorm.bias"), []string{"vision_model.post_layernorm.bias"}},
-		{"hostile size in the metadata", withMetadata(t, good, "vision.hidden_size", "1000000000"), []string{"vision.hidden_size", "1000000000"}},
+		{"hostile size in the metadata", withMetadata(t, good, "vision.hidden_size", "999999"), []string{"vision.hidden_size", "999999"}},
 		{"no numbers in the metadata", withMetadata(t, good, "text.layers", "two"), []string{"text.layers", "two"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
