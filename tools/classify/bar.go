@@ -17,8 +17,8 @@ func newBar(stderr io.Writer, photos int) *bar {
 		return &bar{}
 	}
 	return &bar{progressbar.NewOptions(photos,
-		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("photos"),
-		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())}
+		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("photos"), progressbar.OptionShowCount(),
+		progressbar.OptionSetRenderBlankState(true), progressbar.OptionClearOnFinish())}
 }
 
 // clear makes room for a line of output.
