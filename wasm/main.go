@@ -1,3 +1,5 @@
+//go:build wasm
+
 // Command wasm is ecor's WebAssembly module, a WASI reactor:
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags="-s -w" -o ecor.wasm ./wasm
