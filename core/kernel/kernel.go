@@ -2,12 +2,13 @@
 // quantization, and the elementwise functions between them, on plain slices.
 //
 // Matrices are row-major. Every function has a generic Go twin that is the
-// reference, and, in a WebAssembly build with GOEXPERIMENT=simd, a 128-bit SIMD
-// implementation. Both give the same integers always and the same float bits
-// for finite input: the order of every sum is part of a function's contract and
-// no product is fused into the sum that follows it. Sums in "four-lane order"
-// keep four partial sums from 0, lane l taking the elements whose index is
-// l mod 4, in increasing order, and end as (lane0+lane1)+(lane2+lane3).
+// reference; in WebAssembly builds most have a 128-bit SIMD implementation, too,
+// which package gen writes. Both give the same integers always and the same
+// float bits for finite input: the order of every sum is part of a function's
+// contract, and no product is fused into the sum that follows it. Sums in
+// "four-lane order" keep four partial sums from 0, lane l taking the elements
+// whose index is l mod 4, in increasing order, and end as
+// (lane0+lane1)+(lane2+lane3).
 //
 // Lengths are the caller's promise; a slice that is too short panics.
 package kernel

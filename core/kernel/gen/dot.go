@@ -1,13 +1,14 @@
 package main
 
+import "fmt"
+
 // dotTile2x4 multiplies row pairs of one operand with a panel of four rows of
 // the other. V0–V3 sum the first row's products with the panel's rows, V4–V7 the
 // second's; each lane holds a part of the sum over k.
 func dotTile2x4(a *assembler) {
 	const (
 		acc, stride, left, panel, pairs, end, w = "R0", "R1", "R2", "R3", "R4", "R5", "R6"
-		step                                    = 8  // int16 in a vector
-		unroll                                  = 2  // vectors along k in one turn: Align/step
+		unroll                                  = 2  // vectors of eight along k in one turn
 		vector                                  = 16 // bytes
 	)
 	a.text("dotTile2x4", []string{"acc", "stride", "a", "w", "pairs", "k"},
@@ -29,16 +30,15 @@ func dotTile2x4(a *assembler) {
 					}
 				}
 			}
-			a.set(left, left, "I64Add", "$64")
-			a.set(w, w, "I64Add", "$128")
+			a.set(left, left, "I64Add", fmt.Sprintf("$%d", vector*2*unroll))
+			a.set(w, w, "I64Add", fmt.Sprintf("$%d", vector*4*unroll))
 			a.op("Get "+w, "Get "+end, "I64LtU")
 		})
 		for row := range 2 {
 			a.store(acc, 0, func() { sumAcross(a, 4*row) })
 			a.set(acc, acc, "I64Add", stride)
 		}
-		a.set(pairs, pairs, "I64Sub", "$1")
-		a.op("Get "+pairs, "I64Eqz", "I32Eqz")
+		a.countDown(pairs)
 	})
 	a.op("RET")
 }

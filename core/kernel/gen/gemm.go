@@ -33,8 +33,7 @@ func gemmTile(a *assembler, rows int) {
 		for i := range rows {
 			a.set(left(i), left(i), "I64Add", fmt.Sprintf("$%d", 4*n))
 		}
-		a.set(count, count, "I64Sub", "$1")
-		a.op("Get "+count, "I64Eqz", "I32Eqz")
+		a.countDown(count)
 	}
 
 	a.loop("tile", func() {
@@ -44,9 +43,9 @@ func gemmTile(a *assembler, rows int) {
 			a.set(left(i), left(i-1), "I64Add", ldx)
 		}
 		a.op("Get "+b, "Set "+right)
-		a.set(count, k, "I64ShrU", "$2") // unroll
+		a.set(count, k, "I64DivU", fmt.Sprintf("$%d", unroll))
 		a.ifNonzero(count, func() { a.loop("unrolled", func() { columns(unroll) }) })
-		a.set(count, k, "I64And", fmt.Sprintf("$%d", unroll-1))
+		a.set(count, k, "I64RemU", fmt.Sprintf("$%d", unroll))
 		a.ifNonzero(count, func() { a.loop("single", func() { columns(1) }) })
 		a.op("Get "+y, "Set "+right)
 		for i := range rows {
@@ -56,8 +55,7 @@ func gemmTile(a *assembler, rows int) {
 		}
 		a.set(y, y, "I64Add", fmt.Sprintf("$%d", tileBytes))
 		a.set(b, b, "I64Add", fmt.Sprintf("$%d", tileBytes))
-		a.set(tiles, tiles, "I64Sub", "$1")
-		a.op("Get "+tiles, "I64Eqz", "I32Eqz")
+		a.countDown(tiles)
 	})
 	a.op("RET")
 }

@@ -130,9 +130,7 @@ func (f *vectorFunc) each(pointers string, body func()) {
 		for _, p := range strings.Fields(pointers) {
 			f.advance(p, 16)
 		}
-		n := f.pointers["n"]
-		f.a.set(n, n, "I64Sub", "$1")
-		f.a.op("Get "+n, "I64Eqz", "I32Eqz")
+		f.a.countDown(f.pointers["n"])
 	})
 }
 
