@@ -9,7 +9,7 @@ import (
 
 // MaxTextRows is the number of distinct tokens, and of texts, that one run of a
 // TextEncoder takes.
-const MaxTextRows = 512
+const MaxTextRows = 256
 
 // TextEncoder runs the text tower over a batch of texts. The tower is causal,
 // so texts with a common beginning share its tokens: a batch is a forest of
