@@ -10,9 +10,9 @@ import (
 //
 //	f.let("r", "x n ln2Hi * -") // r = x - n·ln2Hi
 //
-// A word is a name that let, constant or scalar made, or an operation. A name
-// lives in a vector register, but for the constants that keep was not called for:
-// those are read from the table where they are used.
+// A word is an operation, a scalar parameter, a name that let made, a constant, or
+// a vector in memory as in "x[0]". Scalars and names live in vector registers;
+// constants are read from the table where they are used, unless keep was called.
 type vectorFunc struct {
 	a         *assembler
 	registers map[string]string
