@@ -1,0 +1,198 @@
+// Command bench measures speed, sizes, cold start and memory of what
+// ./build.sh build made, under wazero and in Chromium:
+//
+//	go run ./tools/bench
+//	go run ./tools/bench -json > bench.json
+//	go run ./tools/bench -only photos -against other.wasm
+//
+// It must run in the root of the repository, whose kernels it compiles. The
+// photos are those of ECOR_DATA, or one that it draws.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ecor-clip/ecor/www/browser"
+)
+
+// files are what is measured.
+type files struct {
+	module, weights, labels, site string
+}
+
+type options struct {
+	files
+	against string
+	runs    int
+	only    []string
+}
+
+// parts of a measurement, in the order of the report.
+var parts = []string{"kernels", "photos", "memory", "start", "sizes"}
+
+func main() {
+	dist := flag.String("dist", "dist", "`folder` that ./build.sh build wrote")
+	runs := flag.Int("runs", 20, "runs that count")
+	only := flag.String("only", strings.Join(parts, ","), "parts to measure")
+	against := flag.String("against", "", "another module `file`, to be measured in turn with the first")
+	asJSON := flag.Bool("json", false, "write JSON instead of tables")
+	flag.Parse()
+	o := options{
+		files: files{
+			module:  filepath.Join(*dist, "ecor.wasm"),
+			weights: filepath.Join(*dist, "weights", "ecor-mini.safetensors"),
+			labels:  filepath.Join(*dist, "weights", "everyday.json"),
+			site:    filepath.Join(*dist, "www"),
+		},
+		against: *against, runs: max(1, *runs), only: strings.Split(*only, ","),
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	report, err := run(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if *asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		e.Encode(report)
+		return
+	}
+	report.print(os.Stdout)
+}
+
+func run(ctx context.Context, o options) (*Report, error) {
+	for _, part := range o.only {
+		if !slices.Contains(parts, part) {
+			return nil, fmt.Errorf("unknown part %q: want %s", part, strings.Join(parts, ", "))
+		}
+	}
+	r := &Report{Machine: thisMachine(), Runs: o.runs}
+	set, err := readPhotos(warmPhotos + o.runs)
+	if err != nil {
+		return nil, err
+	}
+	large, err := drawnPhoto(4000, 3000)
+	if err != nil {
+		return nil, err
+	}
+	photos := append(slices.Clip(set.files), large.files...)
+	kernels, err := buildKernels(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	tab, stop, err := startBrowser(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+
+	modules := []string{o.module}
+	if o.against != "" {
+		modules = append(modules, o.against)
+	}
+	var hosts []named
+	defer func() {
+		for _, h := range hosts {
+			h.close()
+		}
+	}()
+	url := ""
+	for i, module := range modules {
+		suffix := []string{"", ", other"}[i]
+		w, err := newWazero(ctx, o.files, module, kernels, photos)
+		if err != nil {
+			return nil, fmt.Errorf("%s, wazero: %w", module, err)
+		}
+		hosts = append(hosts, named{"wazero" + suffix, w})
+		if tab == nil {
+			continue
+		}
+		c, err := newChromium(tab, o.files, module, kernels, photos)
+		if err != nil {
+			return nil, fmt.Errorf("%s, Chromium: %w", module, err)
+		}
+		hosts = append(hosts, named{"Chromium" + suffix, c})
+		url = cmp.Or(url, c.server.URL)
+	}
+	for _, h := range hosts {
+		r.Hosts = append(r.Hosts, h.name)
+	}
+
+	for _, part := range o.only {
+		fmt.Fprintf(os.Stderr, "bench: %s\n", part)
+		switch part {
+		case "kernels":
+			r.Kernels, err = measureKernels(ctx, hosts, o.runs)
+		case "photos":
+			r.Photos = &PhotoTable{Photos: set.name}
+			if r.Photos.Rows, err = measurePhotos(ctx, hosts, set, o.runs); err != nil {
+				break
+			}
+			r.Large = &PhotoTable{Photos: large.name}
+			r.Large.Rows, err = measureLarge(ctx, hosts, len(set.files), o.runs)
+		case "memory":
+			r.Memory, err = measureMemory(ctx, hosts)
+		case "start":
+			r.Start, err = measureStart(ctx, tab, o.files, url, photos[0], o.runs)
+		case "sizes":
+			r.Sizes, err = measureSizes(o.files)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// startBrowser starts Chromium and notes its version. Where there is none it
+// says so and returns no tab.
+func startBrowser(ctx context.Context, r *Report) (tab context.Context, stop func(), err error) {
+	path, err := browser.Find()
+	if errors.Is(err, browser.ErrNone) {
+		fmt.Fprintf(os.Stderr, "bench: %v: measuring without\n", err)
+		r.Machine.Chromium = "no Chromium"
+		return nil, func() {}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if tab, stop, err = browser.Start(ctx, path); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.Machine.Chromium, err = chromiumVersion(tab); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return tab, stop, nil
+}
+
+// buildKernels compiles the module that measures the kernels.
+func buildKernels(ctx context.Context) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ecor-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "kernels.wasm")
+	build := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-o", out, "./tools/bench/kernels")
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("building the kernels' module: %w", err)
+	}
+	return os.ReadFile(out)
+}
