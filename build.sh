@@ -36,15 +36,12 @@ module() {
 # weights makes the browser weights again only when something they depend on
 # has changed.
 weights() {
-	for pack in weights/labels/*.json; do
-		set -- "$@" -labels "$pack"
-	done
-	stamp=$(cat weights/ecor-mini/* weights/labels/*.json $(find core tools/quantize wasm/host/labelpack -name '*.go') | cksum)
+	stamp=$(cat weights/ecor-mini/* weights/labels/everyday.json $(find core tools/quantize wasm/host/labelpack -name '*.go') | cksum)
 	if [ "$(cat dist/weights/stamp 2>/dev/null)" = "$stamp" ]; then
 		echo "dist/weights: up to date"
 		return
 	fi
-	go run ./tools/quantize -in weights/ecor-mini "$@" -out dist/weights
+	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
 	echo "$stamp" >dist/weights/stamp
 }
 
@@ -59,11 +56,23 @@ runner() {
 	go build -o dist/wasirun ./tools/wasirun
 }
 
+# kernels runs the kernels' tests with the given flags and prints which kernel
+# set each sweep executed; go test shows that only with -v.
+kernels() {
+	if ! go test -v "$@" ./core/kernel >dist/kernel-tests.log 2>&1; then
+		cat dist/kernel-tests.log
+		exit 1
+	fi
+	grep -E '^(core/kernel on|ok)' dist/kernel-tests.log
+}
+
 test_go() {
-	go test ./...
 	runner
+	go test ./...
+	kernels
 	echo "core/ as WebAssembly under wazero:"
 	GOOS=wasip1 GOARCH=wasm go test -exec "$PWD/dist/wasirun" ./core/...
+	GOOS=wasip1 GOARCH=wasm kernels -exec "$PWD/dist/wasirun"
 }
 
 test_lint() {

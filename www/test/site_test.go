@@ -3,13 +3,12 @@ package test
 import (
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ecor-clip/ecor/wasm/wasmtest"
 	"github.com/ecor-clip/ecor/www/site/static"
 )
 
@@ -26,23 +25,6 @@ const smallPack = `{
   }
 }
 `
-
-var module = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "ecor-module-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "ecor.wasm")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-trimpath", "-o", name, "./wasm")
-	build.Dir = root
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOEXPERIMENT=simd", "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(name)
-})
 
 // site is a built site on a server of its own.
 type site struct {
@@ -79,8 +61,7 @@ func realSite(t *testing.T) *site {
 // serve builds the site around a folder of weights.
 func serve(t *testing.T, weights string) *site {
 	t.Helper()
-	wasm, err := module()
-	require.NoError(t, err)
+	wasm := wasmtest.Module(t)
 	dist := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor.wasm"), wasm, 0o600))
 	s := &site{dir: filepath.Join(dist, "www")}

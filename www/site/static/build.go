@@ -91,6 +91,10 @@ func Build(o Options) (*Assets, error) {
 			return nil, err
 		}
 	}
+	// The page does not load this one: it is for pages of other people.
+	if site["engine.js"], err = bundle(filepath.Join(o.Source, "src", "engine.ts"), api.FormatESModule, nil); err != nil {
+		return nil, err
+	}
 
 	assets, err := describe(site)
 	if err != nil {
@@ -126,10 +130,14 @@ func addTree(site map[string][]byte, dir, prefix string) error {
 // Bundle returns the script made of a TypeScript file and its imports, with
 // the named constants defined as the JSON given for them.
 func Bundle(entry string, define map[string]string) ([]byte, error) {
+	return bundle(entry, api.FormatIIFE, define)
+}
+
+func bundle(entry string, format api.Format, define map[string]string) ([]byte, error) {
 	result := api.Build(api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
-		Format:            api.FormatIIFE,
+		Format:            format,
 		Target:            api.ES2022,
 		Charset:           api.CharsetUTF8,
 		MinifyWhitespace:  true,
