@@ -89,7 +89,7 @@ test_lint() {
 	# build uses only one of two kernel sets: unused code is looked for elsewhere.
 	GOOS=wasip1 GOARCH=wasm dist/staticcheck -checks inherit,-U1000 ./core/... ./wasm
 	dist/staticcheck $(go list ./... | grep -v core/kernel\$)
-	(cd www && npm ci --ignore-scripts --no-audit --no-fund && npm run check)
+	(cd www && npm ci --ignore-scripts --no-audit --no-fund && npm run lint)
 }
 
 test_train() {
