@@ -17,35 +17,95 @@ export interface Decoded {
 
 /** Decodes a photo; throws with a sentence for people. The size is checked before anything is decoded. */
 export async function decode(file: Blob): Promise<Decoded> {
-  const header = await readHeader(file);
+  const { format, upright } = await readHeader(file);
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" });
+    bitmap = await createImageBitmap(file, {
+      imageOrientation: "from-image",
+      // A JPEG is opaque, and asking for the same pixels this way is slow.
+      premultiplyAlpha: format === "JPEG" ? "default" : "none",
+    });
   } catch {
-    throw new Error(`The browser cannot decode this ${header.format} file; it may be damaged.`);
+    throw new Error(`The browser cannot decode this ${format} file; it may be damaged.`);
   }
   const { width, height } = bitmap;
   return {
     width,
     height,
-    rows: () => rows(bitmap),
+    rows: () => rows(bitmap, upright),
     thumbnail: () => thumbnail(bitmap),
     close: () => bitmap.close(),
   };
 }
 
-async function* rows(bitmap: ImageBitmap): AsyncGenerator<Uint8Array> {
+async function* rows(bitmap: ImageBitmap, upright: boolean): AsyncGenerator<Uint8Array> {
   const { width, height } = bitmap;
   const band = Math.min(height, Math.floor(maxRequest / (4 * width)));
-  const context = canvas(width, band);
-  for (let y = 0; y < height; y += band) {
-    const n = Math.min(band, height - y);
-    context.clearRect(0, 0, width, band);
-    context.drawImage(bitmap, 0, y, width, n, 0, 0, width, n);
-    const { data } = context.getImageData(0, 0, width, n);
-    yield new Uint8Array(data.buffer);
-    await yieldToEvents();
+  const frames = upright && (await (framesAreFaithful ??= framesKeepPixels()));
+  const source = (frames && frameSource(bitmap)) || canvasSource(bitmap, band);
+  try {
+    for (let y = 0; y < height; y += band) {
+      yield await source.read(y, Math.min(band, height - y));
+      await yieldToEvents();
+    }
+  } finally {
+    source.close();
   }
+}
+
+/** Reads rows of a bitmap as RGBA; alpha has no meaning. */
+interface Source {
+  read(y: number, rows: number): Promise<Uint8Array<ArrayBuffer>>;
+  close(): void;
+}
+
+/**
+ * Reads through a video frame, which keeps the colours of transparent pixels
+ * but does not turn an image that is to be shown turned. Returns undefined
+ * where the bitmap's pixels are not plain sRGB.
+ */
+function frameSource(bitmap: ImageBitmap): Source | undefined {
+  const { width } = bitmap;
+  const frame = new VideoFrame(bitmap, { timestamp: 0, alpha: "discard" });
+  const { primaries, transfer } = frame.colorSpace;
+  const swapped = frame.format === "BGRX" || frame.format === "BGRA";
+  const plain = swapped || frame.format === "RGBX" || frame.format === "RGBA";
+  if (!plain || primaries !== "bt709" || transfer !== "iec61966-2-1") {
+    frame.close();
+    return undefined;
+  }
+  return {
+    async read(y, rows) {
+      const pixels = new Uint8Array(4 * width * rows);
+      await frame.copyTo(pixels, { rect: { x: 0, y, width, height: rows }, layout: [{ offset: 0, stride: 4 * width }] });
+      if (swapped) {
+        swapRedAndBlue(new Uint32Array(pixels.buffer));
+      }
+      return pixels;
+    },
+    close: () => frame.close(),
+  };
+}
+
+function swapRedAndBlue(pixels: Uint32Array): void {
+  for (let i = 0; i < pixels.length; i++) {
+    const v = pixels[i]!;
+    pixels[i] = (v & 0xff00ff00) | ((v & 0xff) << 16) | ((v >>> 16) & 0xff);
+  }
+}
+
+/** Reads through a canvas, which loses the colours of transparent pixels. */
+function canvasSource(bitmap: ImageBitmap, band: number): Source {
+  const { width } = bitmap;
+  const context = canvas(width, band);
+  return {
+    async read(y, rows) {
+      context.clearRect(0, 0, width, band);
+      context.drawImage(bitmap, 0, y, width, rows, 0, 0, width, rows);
+      return new Uint8Array(context.getImageData(0, 0, width, rows).data.buffer);
+    },
+    close: () => {},
+  };
 }
 
 async function thumbnail(bitmap: ImageBitmap): Promise<Blob> {
@@ -66,17 +126,33 @@ function canvas(width: number, height: number): OffscreenCanvasRenderingContext2
   return context;
 }
 
-/** Whether pixels drawn on a canvas come back as they were; browsers that resist fingerprinting change them. */
-export async function canvasIsFaithful(): Promise<boolean> {
+let framesAreFaithful: Promise<boolean> | undefined;
+
+/** Whether a canvas gives pixels back as they were. Browsers that resist fingerprinting change them. */
+export function canvasIsFaithful(): Promise<boolean> {
+  return keepsPixels((bitmap) => canvasSource(bitmap, bitmap.height), 255);
+}
+
+async function framesKeepPixels(): Promise<boolean> {
+  return typeof VideoFrame === "function" && (await keepsPixels(frameSource, 7));
+}
+
+/** Sends a known image of the given opacity through a source. */
+async function keepsPixels(source: (bitmap: ImageBitmap) => Source | undefined, alpha: number): Promise<boolean> {
   const side = 32;
   const image = new ImageData(side, side);
-  image.data.forEach((_, i) => {
-    image.data[i] = i % 4 === 3 ? 255 : (i * 37) % 256;
-  });
-  const bitmap = await createImageBitmap(image);
-  const context = canvas(side, side);
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, side, side);
-  bitmap.close();
-  return data.every((v, i) => v === image.data[i]);
+  for (let i = 0; i < image.data.length; i++) {
+    image.data[i] = i % 4 === 3 ? alpha : (i * 37) % 256;
+  }
+  const bitmap = await createImageBitmap(image, { premultiplyAlpha: "none" });
+  try {
+    const reader = source(bitmap);
+    const pixels = await reader?.read(0, side);
+    reader?.close();
+    return pixels !== undefined && pixels.every((v, i) => i % 4 === 3 || v === image.data[i]);
+  } catch {
+    return false;
+  } finally {
+    bitmap.close();
+  }
 }

@@ -13,6 +13,8 @@ export interface Header {
   format: Format;
   width: number; // pixels as stored, before EXIF rotation
   height: number;
+  /** The file does not say that the image is to be shown turned. False where that was not looked for. */
+  upright: boolean;
 }
 
 /** Reads the header of an image file; throws with a sentence for people. */
@@ -21,7 +23,7 @@ export async function readHeader(file: Blob): Promise<Header> {
     throw new Error("The file is empty (0 bytes).");
   }
   const start = await bytesOf(file, 0, 64);
-  const header = png(start) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start));
+  const header = (await png(file, start)) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start));
   if (header === undefined) {
     throw new Error("This is not a JPEG, PNG, GIF or WebP image.");
   }
@@ -61,18 +63,31 @@ function has(view: DataView, at: number, text: string): boolean {
   return true;
 }
 
-function png(v: DataView): Header | undefined {
+async function png(file: Blob, v: DataView): Promise<Header | undefined> {
   if (!has(v, 0, "\x89PNG\r\n\x1a\n") || !has(v, 12, "IHDR") || v.byteLength < 24) {
     return undefined;
   }
-  return { format: "PNG", width: v.getUint32(16), height: v.getUint32(20) };
+  const header: Header = { format: "PNG", width: v.getUint32(16), height: v.getUint32(20), upright: true };
+  // An eXIf chunk that counts stands before the pixels.
+  for (let at = 8; at < file.size; ) {
+    const chunk = await bytesOf(file, at, 8);
+    if (chunk.byteLength < 8 || has(chunk, 4, "IDAT")) {
+      break;
+    }
+    if (has(chunk, 4, "eXIf")) {
+      header.upright = false;
+      break;
+    }
+    at += 12 + chunk.getUint32(0);
+  }
+  return header;
 }
 
 function gif(v: DataView): Header | undefined {
   if (!(has(v, 0, "GIF87a") || has(v, 0, "GIF89a")) || v.byteLength < 10) {
     return undefined;
   }
-  return { format: "GIF", width: v.getUint16(6, true), height: v.getUint16(8, true) };
+  return { format: "GIF", width: v.getUint16(6, true), height: v.getUint16(8, true), upright: true };
 }
 
 function webp(v: DataView): Header | undefined {
@@ -81,14 +96,15 @@ function webp(v: DataView): Header | undefined {
   }
   const u24 = (at: number) => v.getUint16(at, true) | (v.getUint8(at + 2) << 16);
   if (has(v, 12, "VP8X")) {
-    return { format: "WebP", width: u24(24) + 1, height: u24(27) + 1 };
+    const exif = (v.getUint8(20) & 0x08) !== 0;
+    return { format: "WebP", width: u24(24) + 1, height: u24(27) + 1, upright: !exif };
   }
   if (has(v, 12, "VP8L")) {
     const bits = v.getUint32(21, true);
-    return { format: "WebP", width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+    return { format: "WebP", width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1, upright: true };
   }
   if (has(v, 12, "VP8 ")) {
-    return { format: "WebP", width: v.getUint16(26, true) & 0x3fff, height: v.getUint16(28, true) & 0x3fff };
+    return { format: "WebP", width: v.getUint16(26, true) & 0x3fff, height: v.getUint16(28, true) & 0x3fff, upright: true };
   }
   return undefined;
 }
@@ -111,7 +127,7 @@ async function jpeg(file: Blob, start: DataView): Promise<Header | undefined> {
     }
     const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
     if (frame && v.byteLength === 9) {
-      return { format: "JPEG", width: v.getUint16(7), height: v.getUint16(5) };
+      return { format: "JPEG", width: v.getUint16(7), height: v.getUint16(5), upright: false };
     }
     if (marker === 0xd9 || marker === 0xda) {
       break;

@@ -34,6 +34,7 @@ const client = new Client(() => new Worker(scriptURL("worker.js")));
 const editor = new Editor(useLabels);
 const entries: Entry[] = [];
 let method: Method = "ecor";
+let round = 0; // counts changes of method and labels, after which answers are out of date
 let loaded = false;
 let working = false;
 let announced = 0;
@@ -192,7 +193,8 @@ async function classify(entry: Entry): Promise<void> {
     onDecoded: (photo) => card.showPhoto(photo),
     onProgress: (phase, done, total) => card.showBusy(strings.photo.phase(phase, done, total)),
   };
-  entry.state = "done"; // unless it fails, or is made to wait again meanwhile
+  const asked = round;
+  entry.state = "done";
   if (!entry.embedding) {
     card.showBusy(strings.photo.decoding);
   }
@@ -200,9 +202,17 @@ async function classify(entry: Entry): Promise<void> {
     const result = await client.classify(entry.embedding ?? entry.file, method, watch);
     entry.embedding = result.answer.imageEmbedding;
     card.showAnswer(result);
-    announce(announcement(card.name, result));
+    if (asked === round) {
+      announce(announcement(card.name, result));
+    }
   } catch (e) {
-    fail(entry, e);
+    const superseded = asked !== round && e instanceof RequestError && e.kind === "cancelled";
+    if (!superseded && entries.includes(entry)) {
+      return fail(entry, e);
+    }
+  }
+  if (asked !== round) {
+    retry(entry);
   }
 }
 
@@ -225,18 +235,19 @@ function retry(entry: Entry): void {
 
 /** Scores every photo with the current method and labels, from its embedding where it has one. */
 function scoreAgain(): void {
+  round++;
+  client.cancel();
   for (const entry of entries) {
     if (entry.embedding) {
-      entry.state = "waiting";
-      entry.card.showBusy(strings.photo.waiting);
+      retry(entry);
     }
   }
-  void work();
 }
 
 async function useLabels(pack: Pack): Promise<string> {
-  const info = await client.setLabels(pack);
+  const setting = client.setLabels(pack); // in the queue before the photos
   scoreAgain();
+  const info = await setting;
   return info.warnings.length > 0 ? strings.editor.warnings(info.warnings) : strings.editor.applied;
 }
 

@@ -32,7 +32,7 @@ export interface Loaded {
 }
 
 /** Things that are worth saying about this browser or these files. */
-export type Note = "embeddings do not fit" | "canvas is altered";
+export type Note = "embeddings do not fit" | "pixels are altered";
 
 export interface Photo {
   width: number;

@@ -50,7 +50,7 @@ export const offline = {
 
 export const notes: Record<Note, string> = {
   "embeddings do not fit": "The prepared label embeddings belong to other weights, so prompts are encoded here: the first photo takes longer.",
-  "canvas is altered": "This browser changes pixels that a page reads back, to make tracking harder. Answers can differ slightly.",
+  "pixels are altered": "This browser changes pixels that a page reads back, to make tracking harder. Answers can differ slightly.",
 };
 
 export const methodNames: Record<Method, string> = {

@@ -101,7 +101,7 @@ async function load(id: number): Promise<Loaded> {
     }
   }
   if (!(await canvasIsFaithful())) {
-    notes.push("canvas is altered");
+    notes.push("pixels are altered");
   }
   engine = started;
   return { info, pack, version: assets.version, notes };

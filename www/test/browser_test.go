@@ -196,7 +196,9 @@ func (p *page) complaints() []string {
 
 func (p *page) run(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	p.check(chromedp.Do(p.ctx, steps...))
+	ctx, cancel := context.WithTimeout(p.ctx, waitTimeout)
+	defer cancel()
+	p.check(chromedp.Do(ctx, steps...))
 }
 
 func (p *page) check(err error) {

@@ -10,9 +10,10 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
-	_ "image/jpeg"
-	_ "image/png"
+	"image/jpeg"
+	"image/png"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -190,6 +191,70 @@ func pngHeader(width, height uint32) []byte {
 		b = append(b, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
 	}
 	return append(b, 8, 2, 0, 0, 0, 0, 0, 0, 0)
+}
+
+// TestPixels decodes files in the browser and here.
+func TestPixels(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	p.hook()
+	decode := func(file []byte) *image.NRGBA {
+		type photo struct {
+			Width, Height int
+			RGBA          []byte
+		}
+		got := call[photo](p, "pixels", base64.StdEncoding.EncodeToString(file))
+		require.Len(t, got.RGBA, 4*got.Width*got.Height)
+		return &image.NRGBA{Pix: got.RGBA, Stride: 4 * got.Width, Rect: image.Rect(0, 0, got.Width, got.Height)}
+	}
+	encode := func(m image.Image) []byte {
+		var b bytes.Buffer
+		require.NoError(t, png.Encode(&b, m))
+		return b.Bytes()
+	}
+
+	opaque := drawScene("sunset", 300, 220)
+	assert.Zero(t, difference(opaque, decode(encode(opaque))), "a PNG file has one meaning")
+	tall := drawScene("forest", 9, 3000)
+	assert.Zero(t, difference(tall, decode(encode(tall))), "in several bands")
+	veiled := drawScene("sunset", 300, 220)
+	for i := 3; i < len(veiled.Pix); i += 4 {
+		veiled.Pix[i] = byte(i / 4) // from clear to opaque
+	}
+	assert.Zero(t, difference(veiled, decode(encode(veiled))), "colours of transparent pixels are kept")
+
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, opaque, nil))
+	here, err := jpeg.Decode(&b)
+	require.NoError(t, err)
+	require.NoError(t, jpeg.Encode(&b, opaque, nil))
+	upright := decode(b.Bytes())
+	assert.Less(t, difference(here, upright), 4.0, "JPEG decoders differ a little")
+
+	// Orientation 6: the camera was held on its side; shown turned to the right.
+	exif := []byte("\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00")
+	turned := decode(slices.Concat(b.Bytes()[:2], exif, b.Bytes()[2:]))
+	require.Equal(t, image.Pt(220, 300), turned.Rect.Max)
+	assert.Equal(t, upright.NRGBAAt(0, 219), turned.NRGBAAt(0, 0))
+	assert.Equal(t, upright.NRGBAAt(0, 0), turned.NRGBAAt(219, 0))
+}
+
+// difference is the mean absolute difference of red, green and blue, 0..255.
+func difference(a image.Image, b *image.NRGBA) float64 {
+	if a.Bounds().Size() != b.Rect.Size() {
+		return 255
+	}
+	sum := 0.0
+	for y := range b.Rect.Max.Y {
+		for x := range b.Rect.Max.X {
+			v := color.NRGBAModel.Convert(a.At(x, y)).(color.NRGBA)
+			w := b.NRGBAAt(x, y)
+			for _, d := range []int{int(v.R) - int(w.R), int(v.G) - int(w.G), int(v.B) - int(w.B)} {
+				sum += math.Abs(float64(d))
+			}
+		}
+	}
+	return sum / float64(3*b.Rect.Dx()*b.Rect.Dy())
 }
 
 // TestSameBits holds Chromium to wazero: the same pixels, labels and weights

@@ -3,6 +3,7 @@
  * without worker and page around it. The tests evaluate this bundle.
  */
 
+import { decode } from "../src/decode";
 import { Engine, type Classify } from "../src/engine";
 import { readHeader } from "../src/header";
 import { formatPack, parsePack } from "../src/labels";
@@ -108,6 +109,18 @@ const hooks = {
     } catch (e) {
       return (e as Error).message;
     }
+  },
+
+  /** An image file's size and RGBA pixels; alpha has no meaning. */
+  pixels: async (base64: string): Promise<{ width: number; height: number; rgba: string }> => {
+    const photo = await decode(new Blob([fromBase64(base64)]));
+    const bands: Uint8Array<ArrayBuffer>[] = [];
+    for await (const band of photo.rows()) {
+      bands.push(new Uint8Array(band));
+    }
+    photo.close();
+    const all = new Uint8Array(await new Blob(bands).arrayBuffer());
+    return { width: photo.width, height: photo.height, rgba: toBase64(all) };
   },
 
   /** Starts an engine of its own with the site's weights and the given label set. */
