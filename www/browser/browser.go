@@ -38,14 +38,14 @@ func Find() (string, error) {
 }
 
 // Start starts the Chromium at path without a window, with a profile of its
-// own that stop removes. The context is that of its first tab, for chromedp
-// and for NewTab.
-func Start(ctx context.Context, path string) (tab context.Context, stop func(), err error) {
+// own that stop removes, and with more options where they are given. The
+// context is that of its first tab, for chromedp and for NewTab.
+func Start(ctx context.Context, path string, more ...chromedp.ExecAllocatorOption) (tab context.Context, stop func(), err error) {
 	profile, err := os.MkdirTemp("", "ecor-browser-")
 	if err != nil {
 		return nil, nil, err
 	}
-	allocator, stopAllocator := chromedp.NewExecAllocator(ctx,
+	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(profile),
 		chromedp.Headless,
@@ -62,7 +62,8 @@ func Start(ctx context.Context, path string) (tab context.Context, stop func(), 
 		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
-	)
+	}
+	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	stop = func() {
 		closeTab()

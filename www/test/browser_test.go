@@ -3,6 +3,7 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,81 +20,46 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
-)
 
-// browserNames are tried in this order where CHROMIUM is not set.
-var browserNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	"github.com/ecor-clip/ecor/www/browser"
+)
 
 const (
 	testTimeout = 5 * time.Minute  // of one test
 	waitTimeout = 60 * time.Second // until the page does what it should
 )
 
-var browser struct {
-	once   sync.Once
-	ctx    context.Context
-	proxy  *recorder
-	absent string // why there is none
-	err    error
-	stop   []func()
+// chromium is one browser for all tests. All that it asks of any network goes
+// through the recorder.
+var chromium struct {
+	once  sync.Once
+	tab   context.Context
+	proxy *recorder
+	err   error
+	stop  func()
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for i := len(browser.stop) - 1; i >= 0; i-- {
-		browser.stop[i]()
+	if chromium.stop != nil {
+		chromium.stop()
+		chromium.proxy.server.Close()
 	}
 	os.Exit(code)
 }
 
-func findBrowser() (string, error) {
-	if name := os.Getenv("CHROMIUM"); name != "" {
-		return exec.LookPath(name)
-	}
-	for _, name := range browserNames {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("none of %s found; set CHROMIUM", strings.Join(browserNames, ", "))
-}
-
-// startBrowser starts one Chromium for all tests. All it asks of any network
-// goes through a recorder.
-func startBrowser() {
-	path, err := findBrowser()
+func startChromium() {
+	path, err := browser.Find()
 	if err != nil {
-		browser.absent = err.Error()
+		chromium.err = err
 		return
 	}
-	browser.proxy = newRecorder()
-	dir, err := os.MkdirTemp("", "ecor-browser-")
-	if err != nil {
-		browser.err = err
-		return
-	}
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(dir),
-		chromedp.Headless,
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.NoFirstRun,
-		chromedp.NoDefaultBrowserCheck,
-		chromedp.WindowSize(1200, 900),
+	chromium.proxy = newRecorder()
+	chromium.tab, chromium.stop, chromium.err = browser.Start(context.Background(), path,
 		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("proxy-server", browser.proxy.server.URL),
+		chromedp.Flag("proxy-server", chromium.proxy.server.URL),
 		chromedp.Flag("proxy-bypass-list", "<-loopback>"),
-	}
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, stop := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
-	browser.ctx = ctx
-	browser.stop = append(browser.stop, func() { os.RemoveAll(dir) }, browser.proxy.server.Close, stopAllocator, stop)
-	browser.err = chromedp.Do(ctx)
+	)
 }
 
 // recorder is an HTTP proxy that reaches loopback addresses only and records
@@ -155,18 +120,15 @@ type page struct {
 // newPage opens an empty tab, or skips the test where there is no browser.
 func newPage(t *testing.T) *page {
 	t.Helper()
-	browser.once.Do(startBrowser)
-	if browser.absent != "" {
-		if os.Getenv("ECOR_REQUIRE_BROWSER") == "1" {
-			t.Fatal("no browser: " + browser.absent)
-		}
-		t.Skip("no browser: " + browser.absent)
+	chromium.once.Do(startChromium)
+	if errors.Is(chromium.err, browser.ErrNone) && os.Getenv("ECOR_REQUIRE_BROWSER") != "1" {
+		t.Skip(chromium.err)
 	}
-	require.NoError(t, browser.err)
-	browser.proxy.take()
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	require.NoError(t, chromium.err)
+	chromium.proxy.take()
+	ctx, cancel, err := browser.NewTab(chromium.tab)
+	require.NoError(t, err)
 	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
 	ctx, cancelTimeout := context.WithTimeout(ctx, testTimeout)
 	t.Cleanup(cancelTimeout)
 	p := &page{t: t, ctx: ctx}

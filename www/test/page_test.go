@@ -273,13 +273,13 @@ func TestOffline(t *testing.T) {
 
 	s.Server.CloseClientConnections()
 	s.Server.Close()
-	browser.proxy.take()
+	chromium.proxy.take()
 	p.run(chromedp.Reload())
 	p.open(s.URL)
 	assert.Equal(t, "Ready offline", p.text("#offline"))
 	p.choose(photos...)
 	assert.Equal(t, first, p.answers())
-	for _, request := range browser.proxy.take() {
+	for _, request := range chromium.proxy.take() {
 		if !ofBrowser(request) {
 			assert.Equal(t, strings.TrimPrefix(s.URL, "http://")+" /sw.js", request, "only the browser's check of the service worker")
 		}
@@ -301,13 +301,13 @@ func TestNothingLeaves(t *testing.T) {
 	p := newPage(t)
 	p.open(s.URL)
 	own := strings.TrimPrefix(s.URL, "http://") + " "
-	for _, request := range browser.proxy.take() {
+	for _, request := range chromium.proxy.take() {
 		assert.True(t, strings.HasPrefix(request, own) || ofBrowser(request), request)
 	}
 	p.choose(threePhotos(t)...)
 	p.run(chromedp.Click(chromedp.CSS(`input[value=joint] + span`)))
 	p.answers()
-	for _, request := range browser.proxy.take() {
+	for _, request := range chromium.proxy.take() {
 		assert.True(t, ofBrowser(request), "after installing: %s", request)
 	}
 }
@@ -354,7 +354,7 @@ func TestPolicy(t *testing.T) {
 	fails(p, "fetch", "request", "socket", "events", "image", "style", "script", "frame", "markup", "eval")
 	fails(p.worker(), "fetch", "request", "socket", "events", "import", "eval")
 	assert.Zero(t, reached.Load())
-	for _, request := range browser.proxy.take() {
+	for _, request := range chromium.proxy.take() {
 		assert.NotContains(t, request, "elsewhere.test")
 	}
 }
