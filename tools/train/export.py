@@ -5,7 +5,8 @@ Contract
                              as float32); the format's own rules: 8-byte little-endian header length, JSON
                              header, data without holes.
   export(model, tokenizer_folder, out)   writes config.json, model.safetensors (float16), the tokenizer's files and
-                             preprocessor_config.json into out, replacing it in one rename.
+                             preprocessor_config.json into out; out is replaced in one rename, and files in it that
+                             export does not make (the model card, the licence) are kept.
   load(folder)               a Clip from any CLIPModel folder of the quick_gelu or gelu kind.
   calibrate(...)             per-channel maximum |input| of every linear layer.
 """
@@ -94,6 +95,9 @@ def export(model, tokenizer_folder, out, extra=None):
         with open(os.path.join(new, name), "w", encoding="utf-8") as f:
             f.write(text)
     if os.path.exists(out):
+        for name in os.listdir(out):
+            if not os.path.exists(os.path.join(new, name)):
+                shutil.copy(os.path.join(out, name), new)
         os.rename(out, old)
     os.rename(new, out)
     shutil.rmtree(old, ignore_errors=True)

@@ -32,7 +32,7 @@ Options = namedtuple("Options", "kind steps minutes batch rate warmup decay aver
                      defaults=("pretrain", 4000, 0, 128, 1e-3, 200, 0.1, 0.999, 1, True, 180, None))
 # (until this share of the run, side in pixels, patches kept)
 STAGES = {"pretrain": ((0.35, 32, None), (0.7, 48, None), (0.85, 64, None), (0.96, 96, 72), (1.0, 96, None)),
-          "ecor": ((1.0, 96, None),)}
+          "ecor": ((0.6, 96, 48), (0.85, 96, 72), (1.0, 96, None))}
 
 
 @torch.no_grad()
