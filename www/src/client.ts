@@ -16,7 +16,7 @@ export class RequestError extends Error {
 
 /** What happens while a request runs. */
 export interface Watch {
-  onLoading?: (part: "weights" | "labels", done: number, total: number) => void;
+  onLoading?: (done: number, total: number) => void; // bytes of weights
   onDecoded?: (photo: Photo) => void;
   onProgress?: (phase: Phase, done: number, total: number) => void;
 }
@@ -108,7 +108,7 @@ export class Client {
     }
     switch (reply.type) {
       case "loading":
-        return pending.watch.onLoading?.(reply.part, reply.done, reply.total);
+        return pending.watch.onLoading?.(reply.done, reply.total);
       case "decoded":
         return pending.watch.onDecoded?.(reply.photo);
       case "progress":

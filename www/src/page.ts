@@ -6,7 +6,7 @@ import { byId, make } from "./dom";
 import { Editor } from "./editor";
 import type { Pack } from "./labels";
 import { keepOffline, type OfflineState } from "./offline";
-import type { Loaded } from "./protocol";
+import type { Classified, Loaded, Timings } from "./protocol";
 import * as strings from "./strings";
 import { methods, type Method } from "./wire";
 
@@ -33,6 +33,8 @@ interface Entry {
 const client = new Client(() => new Worker(scriptURL("worker.js")));
 const editor = new Editor(useLabels);
 const entries: Entry[] = [];
+/** Methods that read the prompts of category and rationale together. */
+const slowMethods: readonly Method[] = ["ecor", "inverted", "joint"];
 let method: Method = "ecor";
 let round = 0; // counts changes of method and labels, after which answers are out of date
 let loaded = false;
@@ -63,7 +65,7 @@ async function begin(): Promise<void> {
   );
   try {
     const result = await client.load({
-      onLoading: (_part, done, total) => showLoading(strings.loading.weights, done / total),
+      onLoading: (done, total) => showLoading(strings.loading.weights, done / total),
     });
     showLoaded(result);
   } catch (e) {
@@ -199,7 +201,7 @@ async function classify(entry: Entry): Promise<void> {
     card.showBusy(strings.photo.decoding);
   }
   try {
-    const result = await client.classify(entry.embedding ?? entry.file, method, watch);
+    const result = await answer(entry, watch);
     entry.embedding = result.answer.imageEmbedding;
     card.showAnswer(result);
     if (asked === round) {
@@ -214,6 +216,31 @@ async function classify(entry: Entry): Promise<void> {
   if (asked !== round) {
     retry(entry);
   }
+}
+
+/** Classifies a photo; a new one is named at first sight where its reasons take longer. */
+async function answer(entry: Entry, watch: Watch): Promise<Classified> {
+  if (entry.embedding || !slowMethods.includes(method)) {
+    return client.classify(entry.embedding ?? entry.file, method, watch);
+  }
+  const wanted = method;
+  const first = await client.classify(entry.file, "clip", watch);
+  const { imageEmbedding, categories } = first.answer;
+  const guess = categories[0]?.category ?? "";
+  const result = await client.classify(imageEmbedding, wanted, {
+    onProgress: (phase, done, total) => entry.card.showBusy(strings.photo.atFirstSight(guess, strings.photo.phase(phase, done, total))),
+  });
+  return { ...result, timings: sum(first.timings, result.timings) };
+}
+
+function sum(a: Timings, b: Timings): Timings {
+  return {
+    decode: a.decode + b.decode,
+    resize: a.resize + b.resize,
+    image: a.image + b.image,
+    stage1: a.stage1 + b.stage1,
+    stage2: a.stage2 + b.stage2,
+  };
 }
 
 function fail(entry: Entry, e: unknown): void {

@@ -15,7 +15,7 @@ export type Source = Blob | Float32Array;
 
 /** From the worker. A request ends with done or failed. */
 export type Reply =
-  | { type: "loading"; id: number; part: "weights" | "labels"; done: number; total: number } // bytes
+  | { type: "loading"; id: number; done: number; total: number } // bytes of weights
   | { type: "decoded"; id: number; photo: Photo }
   | { type: "progress"; id: number; phase: Phase; done: number; total: number }
   | { type: "done"; id: number; result: Loaded | LabelsInfo | Classified }

@@ -84,6 +84,7 @@ export const photo = {
         return "Done";
     }
   },
+  atFirstSight: (category: string, then: string) => `At first sight: ${category}. ${then}`,
   cancelled: "Cancelled before it was done.",
   retry: "Try again",
   remove: (name: string) => `Remove ${name}`,

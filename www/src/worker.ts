@@ -85,7 +85,7 @@ async function load(id: number): Promise<Loaded> {
     throw new Error(`${weights.path} is empty`);
   }
   const info = await started.loadWeights(weights.size, body, (done) => {
-    reply({ type: "loading", id, part: "weights", done, total: weights.size });
+    reply({ type: "loading", id, done, total: weights.size });
   });
 
   const labels = file(assets.labels);

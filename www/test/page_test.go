@@ -493,3 +493,39 @@ func TestLargePhoto(t *testing.T) {
 	assert.Less(t, bytes, 64e6, "the module's memory in bytes")
 	t.Logf("%.1f MB, %s", bytes/1e6, p.text(".timings"))
 }
+
+// contrasts returns the text elements whose contrast with what is behind them
+// is below WCAG's AA, 4.5 to 1, or 3 to 1 for large text. Disabled controls are exempt.
+const contrasts = `(() => {
+	const channels = (color) => color.match(/[\d.]+/g).map(Number);
+	const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const behind = (e) => { for (; e; e = e.parentElement) { const c = channels(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } };
+	const low = [];
+	for (const e of document.querySelectorAll("body *")) {
+		const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.matches("input:not([type=radio]), textarea");
+		if (!own || !e.checkVisibility() || e.disabled) continue;
+		const style = getComputedStyle(e);
+		const [a, b] = [luminance(channels(style.color)), luminance(behind(e))].sort((x, y) => y - x);
+		const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+		const ratio = (a + 0.05) / (b + 0.05);
+		if (ratio < (large ? 3 : 4.5)) low.push(e.outerHTML.slice(0, 80) + " " + ratio.toFixed(2));
+	}
+	return low;
+})()`
+
+func TestContrast(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	empty := filepath.Join(t.TempDir(), "empty.jpg")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	p.choose(append(threePhotos(t), empty)...)
+	p.do(`for (const d of document.querySelectorAll("details")) d.open = true`)
+	p.set("#label-rationales", "a mane\na mane") // a mistake, for its message
+	require.NotEmpty(t, p.text("#label-problem"))
+	for _, scheme := range []string{"light", "dark"} {
+		p.view(1200, 4000, scheme)
+		p.run(chromedp.Sleep(400 * time.Millisecond)) // cards have arrived
+		assert.Empty(t, eval[[]string](p, contrasts), scheme)
+	}
+}
