@@ -529,3 +529,47 @@ func TestContrast(t *testing.T) {
 		assert.Empty(t, eval[[]string](p, contrasts), scheme)
 	}
 }
+
+// TestUpdate puts another version of the site on the server.
+func TestUpdate(t *testing.T) {
+	first := tinySite(t)
+	p := newPage(t)
+	p.open(first.URL)
+	version := func() string {
+		about := p.text("#about")
+		return strings.TrimSuffix(about[strings.LastIndex(about, " ")+1:], ".")
+	}
+	require.Equal(t, first.assets.Version, version())
+
+	weights := t.TempDir()
+	require.NoError(t, os.CopyFS(weights, os.DirFS(first.file("weights"))))
+	pack := strings.Replace(smallPack, `"zebra"`, `"striped horse"`, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(weights, "small.json"), []byte(pack), 0o600))
+	require.NoError(t, os.Remove(filepath.Join(weights, "small.json.gz")))
+	second := serve(t, weights)
+	require.NotEqual(t, first.assets.Version, second.assets.Version)
+	first.Config.Handler = second.Config.Handler
+	chromium.proxy.take()
+
+	// The old version goes on, whole, until its last tab is closed.
+	p.run(chromedp.Reload())
+	p.waitFor(`document.querySelector("#offline").textContent.includes("new version")`)
+	p.waitFor(`document.body.dataset.model === "ready"`)
+	assert.Equal(t, first.assets.Version, version())
+	p.run(chromedp.Navigate("about:blank"))
+	p.waitFor(`location.href === "about:blank"`)
+	for end := time.Now().Add(waitTimeout); ; {
+		p.open(first.URL)
+		if version() == second.assets.Version {
+			break
+		}
+		require.True(t, time.Now().Before(end), "still version %s", version())
+		p.run(chromedp.Navigate("about:blank"), chromedp.Sleep(200*time.Millisecond))
+	}
+	assert.Contains(t, p.texts("#label-list button"), "striped horse")
+	for _, request := range chromium.proxy.take() {
+		assert.NotContains(t, request, "tiny.safetensors", "what has not changed is not fetched again")
+	}
+	assert.Len(t, eval[[]string](p, `caches.keys()`), 1, "the old version is gone")
+	assert.Empty(t, p.complaints())
+}
