@@ -156,12 +156,13 @@ var firstAnswer string
 
 // visitTimes are seconds since a navigation began.
 type visitTimes struct {
-	Model, Answer float64
-	State         string
+	Model, Name, Answer float64
+	State               string
 }
 
 // visit opens the site in a tab with empty storage, then once more, and
-// returns when the model was ready and when the first answer was shown.
+// returns when the model was ready, when the photo was named and when its
+// answer was complete.
 func visit(browser context.Context, url string, photo []byte) (first, second visitTimes, err error) {
 	tab, closeTab, err := chromium.NewTab(browser)
 	if err != nil {
@@ -191,6 +192,7 @@ func visit(browser context.Context, url string, photo []byte) (first, second vis
 			return first, second, errors.New("the page shows an error: " + text)
 		}
 		v.Model /= 1e3
+		v.Name /= 1e3
 		v.Answer /= 1e3
 	}
 	return first, second, nil

@@ -196,10 +196,14 @@ func measureStart(ctx context.Context, browser context.Context, f files, url str
 		if err != nil {
 			return nil, err
 		}
-		s.add("first visit: navigation to model ready", "s", "Chromium", first.Model)
-		s.add("first visit: navigation to first answer", "s", "Chromium", first.Answer)
-		s.add("next visit: navigation to model ready", "s", "Chromium", second.Model)
-		s.add("next visit: navigation to first answer", "s", "Chromium", second.Answer)
+		for _, v := range []struct {
+			name string
+			visitTimes
+		}{{"first visit", first}, {"next visit", second}} {
+			s.add(v.name+": navigation to model ready", "s", "Chromium", v.Model)
+			s.add(v.name+": navigation to first name", "s", "Chromium", v.Name)
+			s.add(v.name+": navigation to first whole answer", "s", "Chromium", v.Answer)
+		}
 	}
 	return s.rows(), nil
 }

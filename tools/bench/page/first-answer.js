@@ -1,6 +1,6 @@
 // Runs in the page before its own scripts: gives it the photo of PHOTO as soon
 // as it listens, and keeps the milliseconds since the navigation began at which
-// the model was ready and the answer was shown.
+// the model was ready, the photo was named and its answer was complete.
 addEventListener("DOMContentLoaded", () => {
   const times = (globalThis.benchTimes = {});
   const bytes = Uint8Array.from(atob(PHOTO), (c) => c.charCodeAt(0));
@@ -8,13 +8,17 @@ addEventListener("DOMContentLoaded", () => {
   files.items.add(new File([bytes], "photo.jpg", { type: "image/jpeg" }));
   new MutationObserver(() => {
     const { model } = document.body.dataset;
-    const card = document.querySelector(".card")?.dataset.state;
+    const card = document.querySelector(".card");
+    const state = card?.dataset.state;
     if (model !== "loading") {
       times.model ??= performance.now();
     }
-    if (model === "failed" || (card && card !== "busy")) {
+    if (card?.textContent.includes("At first sight")) {
+      times.name ??= performance.now();
+    }
+    if (model === "failed" || (state && state !== "busy")) {
       times.answer ??= performance.now();
-      times.state ??= card ?? model;
+      times.state ??= state ?? model;
     }
   }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-model", "data-state"] });
   const picker = document.querySelector("#picker");
