@@ -54,7 +54,7 @@ func (p *textPrinter) answer(path string, a *wire.Answer) error {
 	for _, c := range a.Categories {
 		fmt.Fprintf(&b, "  %s %s", c.Category, percent(c.Probability))
 		for i, r := range c.Rationales {
-			fmt.Fprintf(&b, "%s%s (%.2f)", []string{"  because there is ", ", "}[min(i, 1)], r.Rationale, r.Joint)
+			fmt.Fprintf(&b, "%s%s (%.2g)", []string{"  because there is ", ", "}[min(i, 1)], r.Rationale, r.Joint)
 		}
 		fmt.Fprintln(&b)
 	}
@@ -70,10 +70,11 @@ func (p *textPrinter) answer(path string, a *wire.Answer) error {
 	return err
 }
 
+// percent keeps two digits that say something of small values.
 func percent(v float32) string {
 	digits := 0
-	if v < 0.1 {
-		digits = 1
+	for limit := float32(0.1); v > 0 && v < limit && digits < 4; limit /= 10 {
+		digits++
 	}
 	return strconv.FormatFloat(100*float64(v), 'f', digits, 64) + " %"
 }

@@ -3,7 +3,7 @@
 import { make } from "./dom";
 import type { Classified, Photo, Timings } from "./protocol";
 import * as strings from "./strings";
-import type { CategoryScore } from "./wire";
+import type { Answer, CategoryScore } from "./wire";
 
 const sentenceReasons = 2;
 const sure = 0.5; // probability from which the answer is given without "perhaps"
@@ -69,6 +69,7 @@ export class Card {
     if (!best) {
       return this.showError("The answer has no category.");
     }
+    const share = best.probability / weighed(answer);
     const open = this.details?.open ?? false;
     this.details?.remove();
     this.details = make("details", { open }, make("summary", {}, strings.photo.details), this.explain(result));
@@ -77,8 +78,8 @@ export class Card {
       make(
         "p",
         { className: "answer" },
-        make("span", { className: "category" }, (best.probability < sure ? strings.photo.unsure : "") + best.category),
-        make("span", { className: "probability" }, strings.percent(best.probability)),
+        make("span", { className: "category" }, (share < sure ? strings.photo.unsure : "") + best.category),
+        make("span", { className: "probability" }, strings.percent(share)),
       ),
       make("p", { className: "because" }, sentence(result)),
       this.fileName(),
@@ -97,14 +98,15 @@ export class Card {
 
   private explain({ answer, timings }: Classified): HTMLElement {
     const best = answer.categories[0]!;
+    const whole = weighed(answer);
     const parts: HTMLElement[] = [
       make("h4", {}, strings.photo.categories),
-      bars(answer.categories.map((c) => [c.category, c.probability])),
+      bars(answer.categories.map((c) => [c.category, c.probability / whole])),
     ];
     if (answer.method !== "clip") {
       parts.push(
         make("h4", {}, strings.photo.reasons(best.category)),
-        bars(best.rationales.map((r) => [r.rationale, r.joint])),
+        bars(best.rationales.map((r) => [r.rationale, r.joint / whole])),
         make("p", { className: "hint" }, strings.photo.reasonsHint),
         make("p", { className: "hint" }, answer.kept > 0 ? strings.photo.covered(answer.kept, answer.uncovered) : strings.photo.coveredAll),
       );
@@ -112,6 +114,15 @@ export class Card {
     parts.push(timingList(timings));
     return make("div", { className: "explain" }, ...parts);
   }
+}
+
+/**
+ * The part of the probability that an answer hands out. ECOR's values leave out
+ * the mass of the reasons that were not looked at; the page shows shares of the
+ * part that was, and says how large it is.
+ */
+function weighed(answer: Answer): number {
+  return answer.method === "ecor" ? Math.max(1 - answer.uncovered, 1e-6) : 1;
 }
 
 /** The answer's reasons in one sentence. */
@@ -130,7 +141,7 @@ function reasonsOf(c: CategoryScore): string[] {
 export function announcement(name: string, { answer }: Classified): string {
   const best = answer.categories[0]!;
   const reasons = answer.method === "clip" ? "" : strings.because(reasonsOf(best));
-  return strings.photo.announce(name, best.category, best.probability, reasons);
+  return strings.photo.announce(name, best.category, best.probability / weighed(answer), reasons);
 }
 
 function bars(rows: [string, number][]): HTMLElement {

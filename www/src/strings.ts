@@ -96,7 +96,7 @@ export const photo = {
   reasonsHint: "Share of the answer for each pair of category and reason.",
   covered: (kept: number, uncovered: number) =>
     uncovered > 0
-      ? `${count(kept, "reason")} looked at closely. ${percent(uncovered)} of the evidence lies with other reasons, so no value here is off by more than that.`
+      ? `${count(kept, "reason")} looked at closely, with ${percent(1 - uncovered)} of the evidence. Every value here is a share of that part; the rest lies with other reasons.`
       : `${count(kept, "reason")} looked at closely; none was left out.`,
   coveredAll: "Nothing was left out.",
   timings: {
