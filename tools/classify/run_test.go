@@ -74,7 +74,7 @@ func TestText(t *testing.T) {
 	assert.Empty(t, errs)
 	lines := strings.Split(out, "\n")
 	assert.Equal(t, b.photo("a.png"), lines[0])
-	answer := `^  (zebra|cat|bird) \d+(\.\d)? %  because there is [a-z ]+ \(0\.\d\d\)(, [a-z ]+ \(0\.\d\d\))*$`
+	answer := `^  (zebra|cat|bird) \d+(\.\d)? %  because there is [a-z ]+ \(0\.\d+\)(, [a-z ]+ \(0\.\d+\))*$`
 	assert.Regexp(t, answer, lines[1])
 	assert.Regexp(t, answer, lines[2])
 	assert.Regexp(t, `^  method ecor, uncovered \d+(\.\d)? %, \d rationales kept$`, lines[3])
