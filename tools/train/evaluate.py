@@ -3,7 +3,8 @@
 Contract
   category_accuracy(...)     {set: (top-1, photos)}: every category of the set is a candidate, category prompts.
                              Categories with the same name (the people of CIFAR-100) are one candidate.
-  everyday_accuracy(...)     (top-1, photos) of the photos that have an everyday name, among all everyday names.
+  pack_accuracy(...)         {label pack: (top-1, photos, names)}: the photos whose category is in the pack, among all
+                             names of the pack.
   stage2_accuracy(...)       {template: top-1} of P(c | r, I): for photos with rationales, one rationale of the true
                              category is given and all categories of the photo's set are compared under it.
   rationale_accuracy(...)    share of photos whose best rationale, among all rationales of the set, is one of
@@ -49,13 +50,17 @@ def category_accuracy(model, bpe, texts, photos, rows, vectors):
     return result
 
 
-def everyday_accuracy(model, bpe, texts, photos, rows, vectors):
+def pack_accuracy(model, bpe, texts, photos, rows, vectors):
     truth = [(at, texts.classes[texts.index[tuple(photos.rows[i][:2])]].everyday) for at, i in enumerate(rows)]
-    truth = [(at, n) for at, n in truth if n]
-    names = sorted(texts.pack)
-    bank = encode_texts(model, bpe, [prompt(CATEGORY, c=n) for n in names])
-    best = (vectors[[at for at, _ in truth]] @ bank.t()).argmax(1).tolist()
-    return float(np.mean([names[b] == n for b, (_, n) in zip(best, truth)])), len(truth)
+    result = {}
+    for pack, names in texts.packs.items():
+        known = [(at, n) for at, n in truth if n in names]
+        if not known:
+            continue
+        bank = encode_texts(model, bpe, [prompt(CATEGORY, c=n) for n in names])
+        best = (vectors[[at for at, _ in known]] @ bank.t()).argmax(1).tolist()
+        result[pack] = (float(np.mean([names[b] == n for b, (_, n) in zip(best, known)])), len(known), len(names))
+    return result
 
 
 def stage2_accuracy(model, bpe, texts, photos, rows, vectors, seed=1, most=300):

@@ -25,7 +25,7 @@ def parser():
         s = sub.add_parser(name, help=text)
         s.add_argument("--data", default=os.environ.get("ECOR_DATA"), help="data folder (default: $ECOR_DATA)")
         s.add_argument("--work", default=os.environ.get("ECOR_TRAIN", "/tmp/ecor-train"), help="scratch folder")
-        s.add_argument("--labels", default=os.path.join(ROOT, "weights", "labels", "everyday.json"))
+        s.add_argument("--labels", default=os.path.join(ROOT, "weights", "labels"), help="folder of label packs, or one")
         s.add_argument("--category-map", default=os.path.join(HERE, "category_map.json"))
         s.add_argument("--threads", type=int, default=os.cpu_count())
         return s
@@ -155,8 +155,8 @@ def command_evaluate(a):
     together = (net, tokens, texts, photos, rows, vectors)
     for s, (accuracy, n) in evaluate.category_accuracy(*together).items():
         log("category   %-16s %5.1f %%  (%d photos)" % (s, 100 * accuracy, n))
-    log("everyday   %d names        %5.1f %%  (%d photos)" % ((len(texts.pack),) + tuple(
-        x * 100 if i == 0 else x for i, x in enumerate(evaluate.everyday_accuracy(*together)))))
+    for pack, (accuracy, n, names) in evaluate.pack_accuracy(*together).items():
+        log("label pack %-16s %5.1f %%  (%d photos, %d names)" % (pack, 100 * accuracy, n, names))
     for s, (accuracy, n) in evaluate.rationale_accuracy(*together).items():
         log("rationale  %-16s %5.1f %%  (%d photos)" % (s, 100 * accuracy, n))
     for template, (accuracy, n) in evaluate.stage2_accuracy(*together).items():

@@ -2,13 +2,17 @@
 
 Contract
   Texts(data_root, labels, category_map)  reads categories.tsv and rationales/clean.json under data_root, our own
-                                          label pack and the map from set categories to its categories.
+                                          label packs (a folder of them, or one file) and the map from set
+                                          categories to their categories.
+  texts.packs[name]                       the pack's categories, sorted
+  texts.pack[category]                    its rationales, of all packs together
   texts.classes[i]                        Class(set, category, names, everyday, own, collected)
   texts.index[set, category]              its number
 Prompts are made by prompt(template, c=..., r=...). The four templates of the engine are CATEGORY, RATIONALE,
 CONDITIONAL_A, CONDITIONAL_B; others are used in pre-training only.
 """
 import csv
+import glob
 import json
 import os
 from collections import namedtuple
@@ -70,18 +74,34 @@ def related(a, b):
     return a == b or under(a, b) or under(b, a)
 
 
+def read_packs(path):
+    """{pack: {category: rationales}} of one label pack, or of all in a folder.
+
+    Raises ValueError where two packs disagree about a category.
+    """
+    packs, first = {}, {}
+    for file in sorted(glob.glob(os.path.join(path, "*.json"))) if os.path.isdir(path) else [path]:
+        name = os.path.splitext(os.path.basename(file))[0]
+        with open(file, encoding="utf-8") as f:
+            packs[name] = json.load(f)["categories"]
+        for category, rationales in packs[name].items():
+            other = first.setdefault(category, name)
+            if packs[other][category] != rationales:
+                raise ValueError("%s: %r has other rationales in pack %s" % (file, category, other))
+    return packs
+
+
 class Texts:
     def __init__(self, data_root, labels=None, category_map=None):
         with open(os.path.join(data_root, "rationales", "clean.json"), encoding="utf-8") as f:
             collected = json.load(f)
-        pack, mapping = {}, {}
-        if labels and os.path.exists(labels):
-            with open(labels, encoding="utf-8") as f:
-                pack = json.load(f)["categories"]
+        mapping = {}
+        packs = read_packs(labels) if labels and os.path.exists(labels) else {}
         if category_map and os.path.exists(category_map):
             with open(category_map, encoding="utf-8") as f:
                 mapping = json.load(f)
-        self.pack = {c: [r for r in rs if allowed(r)] for c, rs in pack.items() if allowed(c)}
+        self.packs = {name: sorted(filter(allowed, pack)) for name, pack in packs.items()}
+        self.pack = {c: [r for r in rs if allowed(r)] for pack in packs.values() for c, rs in pack.items() if allowed(c)}
         self.classes, self.index = [], {}
         for s in SETS:
             table = os.path.join(data_root, s, "categories.tsv")
@@ -108,7 +128,7 @@ class Texts:
         self.classes.append(Class(s, category, names, everyday, own, found))
 
     def corpus(self):
-        """(text, weight) lines for the tokenizer: our own pack and category names weigh most."""
+        """(text, weight) lines for the tokenizer: our own packs and category names weigh most."""
         lines = []
         for c, rs in self.pack.items():
             lines.append((c, 20))

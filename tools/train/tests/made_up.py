@@ -9,10 +9,11 @@ from tools.train import bpe, model
 COLOURS = {"cherry": (200, 20, 20), "leaf": (20, 180, 30), "pool": (20, 40, 220), "lemon": (230, 220, 30)}
 PACK = {"cherry": ["red skin", "a round shape"], "leaf": ["green veins", "a flat shape"],
         "pool": ["blue water", "a flat shape"], "lemon": ["yellow skin", "a round shape"]}
+PACKS = {"first": ["cherry", "leaf", "lemon"], "second": ["leaf", "pool"]}
 
 
 def folder(root):
-    """A data folder with one set, a label pack and a category map; returns (data, labels, map)."""
+    """A data folder with one set, a folder of two label packs and a category map; returns (data, labels, map)."""
     data_set = os.path.join(root, "cifar10")
     os.makedirs(data_set)
     os.makedirs(os.path.join(root, "rationales"))
@@ -22,9 +23,11 @@ def folder(root):
             f.write("%s\tx.json\t%s\texact\t2\t%s\t%s\n" % (c, c, c, c))
     with open(os.path.join(root, "rationales", "clean.json"), "w") as f:
         json.dump({"cifar10": {"cherry": ["a short stem", "worn by men"]}, "missing": {}}, f)
-    labels, mapping = os.path.join(root, "labels.json"), os.path.join(root, "map.json")
-    with open(labels, "w") as f:
-        json.dump({"categories": PACK}, f)
+    labels, mapping = os.path.join(root, "labels"), os.path.join(root, "map.json")
+    os.makedirs(labels)
+    for name, categories in PACKS.items():
+        with open(os.path.join(labels, name + ".json"), "w") as f:
+            json.dump({"categories": {c: PACK[c] for c in categories}}, f)
     with open(mapping, "w") as f:
         json.dump({"cifar10": {c: c for c in COLOURS}}, f)
     return root, labels, mapping

@@ -1,3 +1,5 @@
+import json
+import os
 import tempfile
 import unittest
 
@@ -36,6 +38,20 @@ class TextsTest(unittest.TestCase):
         cherry = self.texts.classes[self.texts.index["cifar10", "cherry"]]
         self.assertEqual(cherry.collected, ["a short stem"])  # "worn by men" is filtered
         self.assertEqual(cherry.own, made_up.PACK["cherry"])
+
+    def test_packs_are_read_together(self):
+        self.assertEqual(self.texts.packs, {name: sorted(c) for name, c in made_up.PACKS.items()})
+        self.assertEqual(self.texts.pack, made_up.PACK)
+
+    def test_one_pack(self):
+        path = os.path.join(self.folder.name, "labels", "second.json")
+        self.assertEqual(texts.read_packs(path), {"second": {c: made_up.PACK[c] for c in ("leaf", "pool")}})
+
+    def test_packs_that_disagree(self):
+        with open(os.path.join(self.folder.name, "labels", "third.json"), "w") as f:
+            json.dump({"categories": {"pool": ["blue water"]}}, f)
+        with self.assertRaisesRegex(ValueError, "third.json: 'pool' has other rationales in pack second"):
+            texts.read_packs(os.path.join(self.folder.name, "labels"))
 
     def test_related_names(self):
         self.assertTrue(texts.related("bird", "goose") and texts.related("goose", "bird"))
