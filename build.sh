@@ -94,7 +94,7 @@ test_lint() {
 
 test_train() {
 	python=${PYTHON:-python3}
-	"$python" -m unittest discover -s tools/train/tests -t .
+	"$python" -m unittest discover -s tools/train/tests
 }
 
 soak() {
