@@ -144,11 +144,13 @@ export function announcement(name: string, { answer }: Classified): string {
   return strings.photo.announce(name, best.category, best.probability / weighed(answer), reasons);
 }
 
+/** Shows probabilities, largest first; the bars compare them with the first. */
 function bars(rows: [string, number][]): HTMLElement {
+  const longest = rows[0]?.[1] || 1;
   const list = make("dl", { className: "bars" });
   for (const [label, p] of rows) {
     const bar = make("span", { className: "bar", "aria-hidden": "true" });
-    bar.style.setProperty("--p", String(p));
+    bar.style.setProperty("--part", String(p / longest));
     list.append(make("div", {}, make("dt", {}, label), make("dd", {}, bar, strings.percent(p))));
   }
   return list;

@@ -134,4 +134,4 @@ export const editor = {
 };
 
 export const about = (name: string, parameters: number, scheme: string, kernel: string, license: string, version: string) =>
-  `Model ${name}, ${(parameters / 1e6).toFixed(1)} million parameters, ${scheme}, ${kernel}; licence ${license}. Page ${version}.`;
+  `Model ${name}, ${(parameters / 1e6).toFixed(1)} million parameters, ${scheme}, ${kernel}; licence: ${license}. Page ${version}.`;

@@ -84,7 +84,7 @@ func TestRealWeights(t *testing.T) {
 func (p *page) answers() []string {
 	p.t.Helper()
 	p.waitIdle()
-	return eval[[]string](p, `[...document.querySelectorAll(".card")].map((c) => c.querySelector(".answer").innerText + " " + c.querySelector(".because").innerText)`)
+	return eval[[]string](p, `[...document.querySelectorAll(".card")].map((c) => c.querySelector(".answer").textContent + " " + c.querySelector(".because").textContent)`)
 }
 
 func TestMethods(t *testing.T) {
