@@ -87,11 +87,7 @@ func (e *ImageEncoder) Step() (done bool) {
 		rows = 1
 	}
 	e.attend(rows)
-	y.out.accumulate(e.x, e.att, rows, &e.ws)
-	y.norm2.forward(e.h, e.x, rows)
-	y.fc1.forward(e.hidden, e.h, rows, &e.ws)
-	activate(m.Vision.Activation, e.hidden[:rows*m.Vision.Intermediate])
-	y.fc2.accumulate(e.x, e.hidden, rows, &e.ws)
+	y.finish(e.x, e.att, e.h, e.hidden, rows, m.Vision.Activation, &e.ws)
 	if !last {
 		return false
 	}

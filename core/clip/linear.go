@@ -95,6 +95,17 @@ type layer struct {
 	fc2          linear // (width, intermediate)
 }
 
+// finish adds the output of attention, att (m, width), and then the MLP to the
+// residual stream x (m, width). h (m, width) and hidden (m, intermediate) are
+// overwritten.
+func (y *layer) finish(x, att, h, hidden []float32, m int, a Activation, ws *workspace) {
+	y.out.accumulate(x, att, m, ws)
+	y.norm2.forward(h, x, m)
+	y.fc1.forward(hidden, h, m, ws)
+	activate(a, hidden[:m*y.fc1.out])
+	y.fc2.accumulate(x, hidden, m, ws)
+}
+
 func activate(a Activation, x []float32) {
 	if a == GELU {
 		kernel.GELU(x)

@@ -141,11 +141,7 @@ func (e *TextEncoder) Step() (done bool) {
 			e.attend(i, i)
 		}
 	}
-	y.out.accumulate(e.x, e.att, rows, &e.ws)
-	y.norm2.forward(e.h, e.x, rows)
-	y.fc1.forward(e.hidden, e.h, rows, &e.ws)
-	activate(m.Text.Activation, e.hidden[:rows*m.Text.Intermediate])
-	y.fc2.accumulate(e.x, e.hidden, rows, &e.ws)
+	y.finish(e.x, e.att, e.h, e.hidden, rows, m.Text.Activation, &e.ws)
 	if !last {
 		return false
 	}
