@@ -1,8 +1,8 @@
-//go:build !wasm
+//go:build !wasm && !(amd64 && goexperiment.simd)
 
 package kernel
 
-const name = "generic"
+func name() string { return "generic" }
 
 func gemmU7S8(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
 	gemmU7S8Generic(acc, a, w, m, n, k, s)

@@ -2,7 +2,7 @@
 
 package kernel
 
-const name = "simd128"
+func name() string { return "simd128" }
 
 func gemmU7S8(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
 	gemmU7S8SIMD128(acc, a, w, m, n, k, s)

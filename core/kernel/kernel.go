@@ -22,8 +22,9 @@ const Align = 16
 // PadK returns k rounded up to a multiple of Align.
 func PadK(k int) int { return (k + Align - 1) &^ (Align - 1) }
 
-// Name returns the implementation that this build uses: "generic" or "simd128".
-func Name() string { return name }
+// Name returns the implementation in use: "generic", "simd128", or on amd64 the
+// instruction set that the processor offers, "avx2" or "avx512".
+func Name() string { return name() }
 
 // Scratch holds work buffers that grow to the largest product seen and are
 // never shrunk. The zero value is ready. It serves one call at a time.
