@@ -1,0 +1,248 @@
+/**
+ * The shapes of a review: what is known and decided about each photo, how
+ * photos are looked through, and where a review is kept. No DOM here: the page
+ * shows what this model says, and tests run it without a page.
+ */
+
+import type { Answer, Method } from "../wire";
+
+/** What becomes of a photo. "skipped" is a file that was refused before anything was decoded. */
+export type State = "waiting" | "working" | "done" | "failed" | "skipped";
+export const states: readonly State[] = ["waiting", "working", "done", "failed", "skipped"];
+
+export type Decision = "none" | "keep" | "flag" | "reject";
+export const decisions: readonly Decision[] = ["none", "keep", "flag", "reject"];
+
+/** Why there is no answer for a photo; message is a sentence for people. */
+export interface Reason {
+  /**
+   * "empty": no bytes; "refused": by its header, such as no image or too large;
+   * "unreadable": the file system does not give the bytes;
+   * "failed": decoder or engine; "cancelled"; "missing": not there since a reload.
+   */
+  kind: "empty" | "refused" | "unreadable" | "failed" | "cancelled" | "missing";
+  message: string;
+}
+
+/** What a person says about a photo; undo and redo are about this and nothing else. */
+export interface Marks {
+  readonly decision: Decision;
+  readonly tags: readonly string[]; // sorted, no two equal without regard to case
+  readonly corrected: string; // the right category, "" where nobody said so
+}
+
+/** The part of an answer that grids, filters and sorting need. */
+export interface Best {
+  readonly method: Method;
+  readonly labels: number; // revision of the labels that were scored, see Review.useLabels
+  readonly category: string;
+  readonly probability: number; // P(c|I) as the engine gave it
+  /** Probability as a share of the evidence that was weighed: what the page shows as a percentage. */
+  readonly share: number;
+  readonly margin: number; // share less that of the second category
+  readonly uncovered: number; // stage-1 mass that was not weighed
+  readonly rationales: readonly string[]; // of the category, best first, at most 3
+}
+
+/**
+ * One file of a review. Items are never changed: an update puts a new object in
+ * their place, so `===` says whether anything changed.
+ */
+export interface Item extends Marks {
+  readonly id: number; // counts up from 1 in the order of arrival; kept across reloads
+  readonly name: string; // of the file
+  readonly path: string; // relative to what was dropped or chosen, with "/" between folders; ends with name
+  readonly size: number; // bytes
+  readonly modified: number; // milliseconds since 1970, 0 where unknown
+  readonly width: number; // pixels as shown, 0 until known
+  readonly height: number;
+  readonly state: State;
+  readonly reason: Reason | undefined;
+  readonly embedding: Float32Array | undefined; // unit length, so that nothing of the image is done again
+  readonly best: Best | undefined;
+  /** Digest of the content (review/digest.ts), "" where no other file has the same size. */
+  readonly content: string;
+  readonly duplicateOf: number; // id of the first item with the same content, 0 where there is none
+  readonly attached: boolean; // its bytes are at hand: Review.source gives them
+}
+
+/** Where the bytes of an item come from in this visit; never written to the session store. */
+export interface Source {
+  /** Reads the file as it is now; rejects where it cannot be read. */
+  file(): Promise<File>;
+  /** Where the browser gives one: needed to move files. */
+  handle?: FileSystemFileHandle | undefined;
+  parent?: FileSystemDirectoryHandle | undefined;
+}
+
+/** A file on its way in. */
+export interface Found {
+  name: string;
+  path: string;
+  size: number;
+  modified: number;
+  source: Source;
+}
+
+/** What is known from the start about an item. */
+export type NewItem = Found & { width?: number; height?: number; state?: State; reason?: Reason };
+
+/** Fields that the engine's side updates. */
+export type Patch = Partial<Pick<Item, "width" | "height" | "state" | "reason" | "content" | "duplicateOf">>;
+
+export type Mark = Partial<Marks>;
+
+/** Which items to show; a field left out does not filter. */
+export interface Filter {
+  text?: string; // words that must all occur in path, category, corrected category, tags or rationales
+  categories?: ReadonlySet<string>; // corrected category, else the best one
+  rationales?: ReadonlySet<string>; // one of Best.rationales
+  share?: readonly [number, number]; // inclusive
+  decisions?: ReadonlySet<Decision>;
+  states?: ReadonlySet<State>;
+  tags?: ReadonlySet<string>; // any of them
+  unsure?: Unsure; // only unsure answers
+  corrected?: boolean; // has a corrected category, or has none
+  duplicates?: boolean; // only copies, or no copies
+}
+
+/** An answer is unsure where its margin is below, or its uncovered mass above these. */
+export interface Unsure {
+  margin: number;
+  uncovered: number;
+}
+
+export const defaultUnsure: Unsure = { margin: 0.1, uncovered: 0.5 };
+
+export type SortKey = "added" | "name" | "path" | "modified" | "size" | "category" | "share" | "margin" | "uncovered" | "decision";
+
+/** Equal items, and those without a value, are in the order of arrival; those without a value come last. */
+export interface Sort {
+  by: SortKey;
+  descending: boolean;
+}
+
+/** How many items have each value; over all items, not only those shown. */
+export interface Counts {
+  readonly all: number;
+  readonly duplicates: number;
+  readonly corrected: number;
+  readonly states: ReadonlyMap<State, number>;
+  readonly decisions: ReadonlyMap<Decision, number>;
+  readonly categories: ReadonlyMap<string, number>;
+  readonly rationales: ReadonlyMap<string, number>; // of Best.rationales
+  readonly tags: ReadonlyMap<string, number>;
+}
+
+/** What changed in a review. One event tells of a whole batch. */
+export interface ReviewEvents {
+  /** Items that were added, changed or removed. */
+  items: ReadonlySet<number>;
+  /** Something can be undone or redone now, or no longer. */
+  history: void;
+  /** Another label set or method is wanted. */
+  wanted: void;
+}
+
+/** What was undone or redone, for a message. */
+export interface Undone {
+  ids: readonly number[];
+  before: readonly Marks[]; // what ids had
+  after: readonly Marks[]; // what they have now
+}
+
+/** Why a session cannot be kept; the review goes on in memory. */
+export type StoreProblem =
+  | "unavailable" // no IndexedDB, as in some private modes
+  | "in use" // another tab has this session
+  | "blocked" // another tab holds an older version of the database
+  | "newer" // a newer version of the page has written the database
+  | "quota" // no space
+  | "closed" // the browser ended the connection
+  | "failed";
+
+/** What is kept of an item between visits. */
+export interface StoredItem {
+  id: number;
+  name: string;
+  path: string;
+  size: number;
+  modified: number;
+  width: number;
+  height: number;
+  state: State;
+  reason: Reason | undefined;
+  embedding: Float32Array | undefined;
+  answer: StoredAnswer | undefined;
+  content: string;
+  duplicateOf: number;
+}
+
+/** An answer with names of its own, so that a record can be read alone. */
+export interface StoredAnswer {
+  labels: number;
+  method: Method;
+  kept: number;
+  uncovered: number;
+  names: string[];
+  categories: Uint32Array; // (C) indexes of names
+  probabilities: Float32Array; // (C)
+  ends: Uint32Array; // (C) where each category's rationales end
+  rationales: Uint32Array; // (ends[C-1]) indexes of names
+  joints: Float32Array; // as rationales
+}
+
+export interface StoredMarks extends Marks {
+  id: number;
+}
+
+/** What is kept beside the items. */
+export interface SessionInfo {
+  created: number; // milliseconds since 1970
+  model: string; // SHA-256 of the weights; embeddings of other weights are of no use
+  labels: string; // label pack as JSON, "" for the shipped one
+  revision: number; // of the labels
+  method: Method;
+  keepImages: boolean;
+  settings: Record<string, unknown>; // the page's own, plain data
+}
+
+export interface StoredSession {
+  info: SessionInfo;
+  items: StoredItem[];
+  marks: StoredMarks[];
+  /** Folders that were opened with a handle; they need permission again. */
+  folders: FileSystemDirectoryHandle[];
+}
+
+/** Keeps one session. Methods never reject: what goes wrong is told to onProblem once, and the review goes on in memory. */
+export interface SessionStore {
+  /** Whether anything is being kept. */
+  readonly works: boolean;
+  onProblem: (problem: StoreProblem, detail: string) => void;
+  /** Returns the session that was kept, if there is one. */
+  load(): Promise<StoredSession | undefined>;
+  saveInfo(info: SessionInfo): Promise<void>;
+  /** Writes soon, many items at a time. */
+  saveItems(items: readonly StoredItem[]): void;
+  /** Resolves when the decisions are on disk, with items that wait to be written. */
+  saveMarks(marks: readonly StoredMarks[]): Promise<void>;
+  saveFolder(handle: FileSystemDirectoryHandle): Promise<void>;
+  /** Keeps image bytes; only where the user asked for it. */
+  saveImage(id: number, image: Blob): Promise<void>;
+  image(id: number): Promise<Blob | undefined>;
+  remove(ids: readonly number[]): Promise<void>;
+  /** Writes what waits. */
+  flush(): Promise<void>;
+  close(): void;
+}
+
+/** One kind of thing that "delete everything" deleted. */
+export interface Deleted {
+  what: "decisions" | "photos" | "images" | "folders" | "settings" | "cache" | "service worker" | "storage";
+  name: string; // of the cache, worker scope or storage key, else ""
+  count: number;
+  bytes: number; // as far as they can be measured
+}
+
+export type { Answer, Method };
