@@ -262,7 +262,8 @@ func (c *Classifier) Answer() (*Answer, error) {
 }
 
 // Embedding returns the unit-length embedding (projection) that the last
-// finished job made or was given.
+// finished job made or was given; after EmbedTextsBegin those of all texts, one
+// after the other.
 func (c *Classifier) Embedding() ([]float32, error) {
 	if c.embedding == nil {
 		return nil, errs.WrongState("there is no finished job")

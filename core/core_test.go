@@ -96,7 +96,7 @@ func classify(t testing.TB, c *Classifier, o Options) *Answer {
 
 func embed(t testing.TB, c *Classifier, text string) []float32 {
 	t.Helper()
-	require.NoError(t, c.EmbedTextBegin(text))
+	require.NoError(t, c.EmbedTextsBegin([]string{text}))
 	run(t, c)
 	v, err := c.Embedding()
 	require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestCallsAtTheWrongTime(t *testing.T) {
 	state(c.WeightsEnd())
 	state(c.ImageBegin(1, 1))
 	state(c.ClassifyBegin(Options{}))
-	state(c.EmbedTextBegin("x"))
+	state(c.EmbedTextsBegin([]string{"x"}))
 	state(c.EmbedImageBegin())
 	_, err = c.Step()
 	state(err)
@@ -307,7 +307,9 @@ func TestBadInputLeavesTheEngineUsable(t *testing.T) {
 		"coverage 2":       c.ClassifyBegin(Options{Coverage: 2}),
 		"coverage NaN":     c.ClassifyBegin(Options{Coverage: float32(math.NaN())}),
 		"want 24":          c.ClassifyBegin(Options{Embedding: []float32{1}}),
-		"bytes, at most":   c.EmbedTextBegin(strings.Repeat("x", 10000)),
+		"0 texts, want":    c.EmbedTextsBegin(nil),
+		"4097 texts":       c.EmbedTextsBegin(make([]string, MaxEmbedTexts+1)),
+		"bytes, at most":   c.EmbedTextsBegin([]string{"a", strings.Repeat("x", 10000)}),
 		"at most 400": func() error {
 			_, err := c.SetLabels(short, []explain.Category{{Name: strings.Repeat("x", 10000), Rationales: []string{"y"}}}, 0)
 			return err

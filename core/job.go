@@ -10,9 +10,9 @@ import (
 type job struct {
 	steps []stage // what is still to do, first to last
 	o     Options
-	text  string // to embed
+	texts []string // to embed
 
-	embedding []float32 // (projection) of the photo or text
+	embedding []float32 // (projection) of the photo, or (texts, projection)
 	ev        explain.Evidence
 	uncovered float32
 }
@@ -82,15 +82,25 @@ func (c *Classifier) EmbedImageBegin() error {
 	return nil
 }
 
-// EmbedTextBegin starts the embedding of a text, as it is, without a template.
-func (c *Classifier) EmbedTextBegin(text string) error {
+// MaxEmbedTexts is the most texts that one job embeds.
+const MaxEmbedTexts = 4096
+
+// EmbedTextsBegin starts the embedding of texts, as they are, without a
+// template. Texts that begin alike and stand near each other are faster: they
+// share the work of their common beginning.
+func (c *Classifier) EmbedTextsBegin(texts []string) error {
 	if c.model == nil {
 		return errs.WrongState("embed: no weights are loaded")
 	}
-	if len(text) > explain.MaxLabelBytes*2 {
-		return errs.OverLimit("embed: a text of ", len(text), " bytes, at most ", explain.MaxLabelBytes*2)
+	if n := len(texts); n < 1 || n > MaxEmbedTexts {
+		return errs.OverLimit("embed: ", n, " texts, want 1..", MaxEmbedTexts)
 	}
-	c.begin(&job{steps: []stage{embedText(), keepEmbedding}, text: text})
+	for _, text := range texts {
+		if len(text) > explain.MaxLabelBytes*2 {
+			return errs.OverLimit("embed: a text of ", len(text), " bytes, at most ", explain.MaxLabelBytes*2)
+		}
+	}
+	c.begin(&job{steps: []stage{embedTexts(), keepEmbedding}, texts: texts})
 	return nil
 }
 
@@ -151,15 +161,16 @@ func embedImage() stage {
 	}
 }
 
-func embedText() stage {
+func embedTexts() stage {
 	var batch *textBatch
 	return func(c *Classifier, j *job) (Progress, bool, error) {
+		n := len(j.texts)
 		if batch == nil {
-			j.embedding = make([]float32, c.model.ProjectionDim)
-			batch = newTextBatch(1, 1, j.embedding, func(int, int) string { return j.text })
+			j.embedding = make([]float32, n*c.model.ProjectionDim)
+			batch = newTextBatch(n, 1, j.embedding, func(i, _ int) string { return j.texts[i] })
 		}
 		err := batch.step(c)
-		return Progress{PhaseStage1, batch.finished, 1}, batch.done(), err
+		return Progress{PhaseStage1, batch.finished, n}, batch.done(), err
 	}
 }
 

@@ -68,7 +68,13 @@ func dispatch(c *core.Classifier, op wire.Op, request []byte) (wire.Message, err
 		if m.Text == "" {
 			return nil, c.EmbedImageBegin()
 		}
-		return nil, c.EmbedTextBegin(m.Text)
+		return nil, c.EmbedTextsBegin([]string{m.Text})
+	case wire.OpEmbedTexts:
+		var m wire.EmbedTexts
+		if err := m.Decode(request); err != nil {
+			return nil, err
+		}
+		return nil, c.EmbedTextsBegin(m.Texts)
 	case wire.OpStep:
 		p, err := c.Step()
 		if err != nil {

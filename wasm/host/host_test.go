@@ -175,6 +175,30 @@ func TestEmbed(t *testing.T) {
 	assert.EqualError(t, err, "the text to embed is empty")
 }
 
+// TestEmbedTexts: a text's embedding has the same bits alone and among more
+// texts than one run of the text tower takes.
+func TestEmbedTexts(t *testing.T) {
+	h := open(t, tinyConfig(t))
+	var texts []string
+	for i := range 400 {
+		texts = append(texts, []string{"a photo of a cat", "a photo of a cat with stripes", "zebra", ""}[i%4])
+	}
+	got, err := h.EmbedTexts(t.Context(), texts)
+	require.NoError(t, err)
+	dim := int(h.Info().ProjectionDim)
+	require.Len(t, got, len(texts)*dim)
+	for i, text := range texts[:3] {
+		want, err := h.EmbedText(t.Context(), text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got[i*dim:(i+1)*dim], text)
+		assert.Equal(t, want, got[(396+i)*dim:(397+i)*dim], text)
+	}
+	_, err = h.EmbedTexts(t.Context(), make([]string, 4097))
+	assert.ErrorContains(t, err, "4097 texts, want 1..4096")
+	_, err = h.EmbedTexts(t.Context(), nil)
+	assert.ErrorContains(t, err, "0 texts")
+}
+
 func dot(a, b []float32) (sum float64) {
 	for i := range a {
 		sum += float64(a[i]) * float64(b[i])

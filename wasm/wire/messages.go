@@ -160,6 +160,16 @@ func (m *EmbedBegin) Decode(b []byte) error {
 }
 
 // Append implements Message.
+func (m *EmbedTexts) Append(b []byte) []byte { return appendStrs(b, m.Texts) }
+
+// Decode implements Message.
+func (m *EmbedTexts) Decode(b []byte) error {
+	r := reader{b: b}
+	m.Texts = r.strs()
+	return r.end()
+}
+
+// Append implements Message.
 func (m *Progress) Append(b []byte) []byte {
 	b = append(b, byte(m.Phase))
 	b = appendU32(b, m.Done)

@@ -79,6 +79,8 @@ func examples() []Message {
 		&ClassifyOptions{Method: MethodJoint, Top: 5, TopRationales: 3, Coverage: 0.99, MaxRationales: 32, Embedding: []float32{0.6, -0.8}},
 		&EmbedBegin{},
 		&EmbedBegin{Text: "a photo of a 🦓 with \"stripes\"\n\x00"},
+		&EmbedTexts{},
+		&EmbedTexts{Texts: []string{"a photo of a 🦓", "", "a photo of a cat"}},
 		&Progress{},
 		&Progress{Phase: PhaseStage2, Done: 31, Total: 32},
 		&Answer{},

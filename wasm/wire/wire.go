@@ -45,6 +45,7 @@ const (
 	OpAnswer        Op = 11 // nothing -> Answer, after a finished classification
 	OpEmbedding     Op = 12 // nothing -> Embedding, after any finished job
 	OpCancel        Op = 13 // nothing -> nothing
+	OpEmbedTexts    Op = 14 // EmbedTexts -> nothing
 )
 
 // Status is the outcome of a call. Where it is not StatusOK, the response is a
@@ -203,6 +204,11 @@ type EmbedBegin struct {
 	Text string
 }
 
+// EmbedTexts starts the embedding of texts, at most 4096 of at most 800 bytes.
+type EmbedTexts struct {
+	Texts []string
+}
+
 // Phase is what a job is doing.
 type Phase uint8
 
@@ -245,7 +251,7 @@ type RationaleScore struct {
 
 // Embedding answers OpEmbedding.
 type Embedding struct {
-	Values []float32 // unit length
+	Values []float32 // unit length; after OpEmbedTexts those of all texts, one after the other
 }
 
 // Message is a request or response.

@@ -23,6 +23,7 @@ var messages = map[string]func() Message{
 	"ImageBegin":      func() Message { return new(ImageBegin) },
 	"ClassifyOptions": func() Message { return new(ClassifyOptions) },
 	"EmbedBegin":      func() Message { return new(EmbedBegin) },
+	"EmbedTexts":      func() Message { return new(EmbedTexts) },
 	"Progress":        func() Message { return new(Progress) },
 	"Answer":          func() Message { return new(Answer) },
 	"Embedding":       func() Message { return new(Embedding) },

@@ -24,6 +24,7 @@ export const Op = {
   answer: 11,
   embedding: 12,
   cancel: 13,
+  embedTexts: 14,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
@@ -105,6 +106,10 @@ export interface ClassifyOptions {
 
 export interface EmbedBegin {
   text: string; // empty: the photo that was sent last
+}
+
+export interface EmbedTexts {
+  texts: string[];
 }
 
 export interface Progress {
@@ -419,6 +424,11 @@ export const classifyOptions = codec<ClassifyOptions>(
 export const embedBegin = codec<EmbedBegin>(
   (w, m) => w.str(m.text),
   (r) => ({ text: r.str() }),
+);
+
+export const embedTexts = codec<EmbedTexts>(
+  (w, m) => w.strs(m.texts),
+  (r) => ({ texts: r.strs() }),
 );
 
 export const progress = codec<Progress>(

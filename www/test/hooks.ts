@@ -18,6 +18,7 @@ const codecs = {
   ImageBegin: wire.imageBegin,
   ClassifyOptions: wire.classifyOptions,
   EmbedBegin: wire.embedBegin,
+  EmbedTexts: wire.embedTexts,
   Progress: wire.progress,
   Answer: wire.answer,
   Embedding: wire.embedding,
