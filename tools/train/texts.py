@@ -10,6 +10,9 @@ Contract
   texts.index[set, category]              its number
 Prompts are made by prompt(template, c=..., r=...). The four templates of the engine are CATEGORY, RATIONALE,
 CONDITIONAL_A, CONDITIONAL_B; others are used in pre-training only.
+
+texts.json holds the tables that tools/evaluate reads too: names, people, wider names, and the blocked words of
+blocked.py.
 """
 import csv
 import glob
@@ -27,39 +30,14 @@ CONDITIONAL_B = "because there is {r}, this is a photo of a {c}"
 OTHER_CATEGORY = ("a photo of a {c}", "{c}", "a picture of a {c}", "a blurry photo of a {c}", "a photo of the {c}")
 OTHER_RATIONALE = ("{r}", "a photo with {r}", "there is {r}")
 
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "texts.json"), encoding="utf-8") as _f:
+    _data = json.load(_f)
 # Categories that are people: one name, no collected rationales.
-PEOPLE = {("cifar100", c) for c in ("baby", "boy", "girl", "man", "woman")} | {("caltech101", "face_of_a_person"), ("caltech101", "faces")}
+PEOPLE = {(s, c) for s, categories in _data["people"].items() for c in categories}
 # Names that the sets spell in a way nobody would type.
-NAMES = {
-    ("caltech101", "car_side"): "car", ("caltech101", "airplanes"): "airplane", ("caltech101", "motorbikes"): "motorbike",
-    ("caltech101", "leopards"): "leopard", ("caltech101", "binocular"): "binoculars", ("caltech101", "water_lilly"): "water lily",
-    ("tiny-imagenet", "crane_n03126707"): "construction crane", ("imagenet-samples", "crane_n03126707"): "construction crane",
-    ("imagenet-samples", "cardigan_n02113186"): "cardigan corgi", ("animals", "trilobites"): "trilobite",
-    ("tiny-imagenet", "beacon"): "lighthouse", ("tiny-imagenet", "alp"): "mountain", ("tiny-imagenet", "brass"): "memorial plaque",
-    ("tiny-imagenet", "pole"): "pole", ("tiny-imagenet", "torch"): "torch", ("imagenet18", "cock"): "rooster",
-}
+NAMES = {(s, c): name for s, names in _data["names"].items() for c, name in names.items()}
 # An everyday name that is a wider word for others: neither is a wrong answer where the other is right.
-WIDER = {
-    "bird": "albatross cardinal-bird chickadee chicken crow duck eagle emu finch flamingo goose hawk heron hummingbird ibis jay "
-            "ostrich owl parrot peacock pelican penguin pigeon robin rooster seagull stork swan toucan turkey vulture woodpecker",
-    "fish": "clownfish flatfish goldfish lionfish trout shark hammerhead-shark ray-fish",
-    "shark": "hammerhead-shark", "chicken": "rooster", "whale": "killer-whale narwhal", "turtle": "sea-turtle tortoise",
-    "spider": "tarantula", "lizard": "iguana chameleon", "bear": "brown-bear polar-bear", "monkey": "baboon chimpanzee gorilla orangutan",
-    "crocodile": "alligator", "sheep": "bighorn-sheep", "deer": "moose antelope gazelle", "antelope": "gazelle", "cow": "ox bison",
-    "rabbit": "hare", "bee": "fly", "shrimp": "crayfish", "lobster": "crayfish", "leopard": "jaguar", "mouse": "hamster shrew",
-    "flower": "daisy dandelion orchid poppy rose sunflower tulip lotus water-lily bouquet", "lotus": "water-lily",
-    "tree": "maple-tree oak-tree palm-tree pine-tree willow-tree bonsai-tree", "forest": "jungle tree maple-tree oak-tree pine-tree",
-    "car": "convertible jeep limousine sports-car taxi", "truck": "fire-truck pickup-truck", "bus": "school-bus trolleybus",
-    "ship": "ferry boat sailboat submarine", "boat": "canoe ferry gondola lifeboat sailboat speedboat",
-    "train": "bullet-train freight-car steam-locomotive tram", "tram": "trolleybus", "bridge": "suspension-bridge viaduct",
-    "building": "skyscraper church castle house palace tower factory shop barn city street", "skyscraper": "tower city",
-    "city": "street skyscraper", "house": "suburb", "sea": "coast beach", "coast": "beach", "road": "highway street",
-    "mountain": "volcano cliff valley glacier", "countryside": "field grassland", "shop": "bakery barber-shop butcher-shop candy-shop market supermarket",
-    "telephone": "cell-phone pay-phone", "cup": "coffee tea", "table": "dining-table desk", "chair": "rocking-chair", "couch": "chair",
-    "bottle": "beer-bottle soda-bottle pill-bottle", "cake": "cheesecake chocolate-cake cupcake", "salad": "caprese-salad", "soup": "noodle-soup",
-    "clock": "stopwatch watch", "hat": "sombrero cowboy-hat", "coat": "fur-coat", "dog": "", "sandwich": "hamburger hot-dog",
-    "coral": "coral-reef", "insect": "", "boot": "shoe", "plate": "bowl", "dumpling": "ravioli", "computer-keyboard": "", "piano": "grand-piano",
-}
+WIDER = _data["wider"]
 Class = namedtuple("Class", "set category names everyday own collected")
 
 
@@ -69,9 +47,7 @@ def prompt(template, c="", r=""):
 
 def related(a, b):
     """Whether everyday names a and b are the same or one is a wider word for the other."""
-    def under(wide, narrow):
-        return narrow.replace(" ", "-") in WIDER.get(wide.replace(" ", "-"), "").split()
-    return a == b or under(a, b) or under(b, a)
+    return a == b or b in WIDER.get(a, ()) or a in WIDER.get(b, ())
 
 
 def read_packs(path):
