@@ -1,5 +1,5 @@
 // Package clip is CLIP's image tower and text tower (Radford et al., arXiv
-// 2103.00020) over int8 or float32 weights.
+// 2103.00020) over float32, int8 or 4-bit weights.
 //
 // A Model holds the weights, an ImageEncoder and a TextEncoder hold the
 // activations of one run. Encoders work in steps of one layer, so that a
@@ -15,6 +15,15 @@ import (
 
 // Format is the value of the metadata key "format" of a weights file.
 const Format = "ecor-weights-1"
+
+// Schemes: how a weights file stores linear layers, and how they are computed.
+// Memory is that of a linear layer's weights once loaded.
+const (
+	Float32 = "float32" // float32 weights and activations; 4 bytes a weight
+	W8      = "w8"      // int8 weights, made float32 when loaded; 4 bytes a weight
+	W8A7    = "w8a7"    // int8 weights, 7-bit activations; 1 byte a weight
+	W4A7    = "w4a7"    // 4-bit weights, made int8 when loaded, 7-bit activations; 1 byte a weight
+)
 
 // Activation is the nonlinearity of the MLPs.
 type Activation uint8
@@ -39,8 +48,12 @@ type TowerConfig struct {
 type Config struct {
 	Name         string
 	License      string
-	Scheme       string // "float32" or "w8a7"
+	Scheme       string // one of Float32, W8, W8A7, W4A7
 	SourceSHA256 string
+
+	// Of the scheme W4A7, 0 in others.
+	GroupSize     int // inputs that share a multiplier
+	EmbeddingBits int // of the token embedding: 4 or 8
 
 	Vision    TowerConfig
 	ImageSize int // pixels on each side of the image tower's input
@@ -74,6 +87,7 @@ const (
 	maxVocab    = 1 << 18
 	maxContext  = 1024
 	maxTemplate = 32
+	maxGroup    = 1024
 )
 
 type metadata struct {
@@ -276,12 +290,22 @@ func parseConfig(values map[string]string) (*Config, error) {
 	c.Image.Crop = m.num("image.crop", 1, maxImage)
 	copy(c.Image.Mean[:], m.floats("image.mean", 3))
 	copy(c.Image.Std[:], m.floats("image.std", 3))
+	switch c.Scheme {
+	case Float32, W8, W8A7:
+	case W4A7:
+		c.GroupSize = m.num("group_size", 1, maxGroup)
+		c.EmbeddingBits = m.num("embedding_bits", 4, 8)
+	default:
+		if m.err == nil {
+			m.err = errs.New("weights: unknown scheme ", errs.Quote(c.Scheme), ": want float32, w8, w8a7 or w4a7")
+		}
+	}
 	if m.err != nil {
 		return nil, m.err
 	}
 	switch {
-	case c.Scheme != "float32" && c.Scheme != "w8a7":
-		return nil, errs.New("weights: unknown scheme ", errs.Quote(c.Scheme), ": want float32 or w8a7")
+	case c.Scheme == W4A7 && c.EmbeddingBits != 4 && c.EmbeddingBits != 8:
+		return nil, errs.New("weights: embedding_bits ", c.EmbeddingBits, ": want 4 or 8")
 	case c.ImageSize%c.PatchSize != 0:
 		return nil, errs.New("weights: image size ", c.ImageSize, " is not a multiple of patch size ", c.PatchSize)
 	case c.Image.Crop != c.ImageSize:

@@ -5,7 +5,7 @@ import (
 )
 
 // A linear layer computes x·Wᵀ + bias, in float32 or with int8 weights and
-// 7-bit activations.
+// 7-bit activations. Schemes differ only in how the weights come to be there.
 type linear struct {
 	in, out int
 	bias    []float32 // (out), or nil

@@ -9,7 +9,8 @@ import (
 	"github.com/ecor-clip/ecor/core/safetensors"
 )
 
-// MaxWeightBytes bounds the memory that the tensors of a weights file may take.
+// MaxWeightBytes bounds the memory that the weights of a file take once they
+// are loaded, in bytes.
 const MaxWeightBytes = 2 << 30
 
 // maxLogScale bounds the logarithm of the logit scale. CLIP trains with at
@@ -61,7 +62,9 @@ func (e *embedding) row(dst []float32, i int) {
 // A slot is where one tensor of the file goes.
 type slot struct {
 	shape []int
-	load  map[safetensors.DType]loader // the types it may have
+	dtype safetensors.DType
+	load  loader
+	grows uint64 // bytes in memory for each byte of the file
 	got   bool
 }
 
@@ -79,6 +82,7 @@ type Loader struct {
 
 	vocab, merges []byte
 	logitScale    []float32
+	codes         []*codes // 4-bit matrices, to be multiplied out
 	decoder       *safetensors.Decoder
 }
 
@@ -118,6 +122,12 @@ func (l *Loader) Close() (*Model, error) {
 		return nil, errs.New("weights: logit_scale ", v, " is outside −", maxLogScale, "..", maxLogScale)
 	}
 	m.LogitScale = kernel.Exp(l.logitScale[0])
+	for _, c := range l.codes {
+		if err := c.multiply(); err != nil {
+			return nil, err
+		}
+	}
+	l.codes = nil
 	m.finish()
 	return m, nil
 }
@@ -139,14 +149,14 @@ func (l *Loader) Header(h *safetensors.Header) error {
 		if !ok {
 			return errs.New("weights: unexpected tensor ", errs.Quote(t.Name))
 		}
-		if _, ok := s.load[t.DType]; !ok {
-			return errs.New("weights: tensor ", t.Name, " has type ", t.DType.String(), ", which scheme ", c.Scheme, " does not use there")
+		if t.DType != s.dtype {
+			return errs.New("weights: tensor ", t.Name, " has type ", t.DType.String(), ", scheme ", c.Scheme, " has ", s.dtype.String(), " there")
 		}
 		if !sameShape(t.Shape, s.shape) {
 			return errs.New("weights: tensor ", t.Name, " has shape ", shapeText(t.Shape), ", want ", shapeText(s.shape))
 		}
 		s.got = true
-		bytes += t.End - t.Begin
+		bytes += (t.End - t.Begin) * s.grows
 	}
 	for name, s := range l.slots {
 		if !s.got {
@@ -154,7 +164,7 @@ func (l *Loader) Header(h *safetensors.Header) error {
 		}
 	}
 	if bytes > MaxWeightBytes {
-		return errs.OverLimit("weights: ", bytes, " bytes of tensors, at most ", uint64(MaxWeightBytes))
+		return errs.OverLimit("weights: with scheme ", c.Scheme, " they take ", bytes, " bytes of memory, at most ", uint64(MaxWeightBytes))
 	}
 	return nil
 }
@@ -163,7 +173,7 @@ func (l *Loader) Header(h *safetensors.Header) error {
 func (l *Loader) Data(t *safetensors.Tensor, off uint64, p []byte) error {
 	if l.current != t {
 		l.current = t
-		l.store = l.slots[t.Name].load[t.DType]()
+		l.store = l.slots[t.Name].load()
 	}
 	l.store(off, p)
 	return nil
@@ -267,33 +277,32 @@ func (l *Loader) norm(name string, n *norm, t *TowerConfig) {
 
 // floats describes a float32 tensor that is kept as it is.
 func (l *Loader) floats(name string, dst *[]float32, shape ...int) {
-	l.slots[name] = &slot{shape: shape, load: map[safetensors.DType]loader{
-		safetensors.F32: func() func(uint64, []byte) {
-			*dst = make([]float32, product(shape))
-			return floatStore(*dst)
-		},
+	l.slots[name] = &slot{shape: shape, dtype: safetensors.F32, grows: 1, load: func() func(uint64, []byte) {
+		*dst = make([]float32, product(shape))
+		return floatStore(*dst)
 	}}
 }
 
 // bytes describes a U8 tensor of any length.
 func (l *Loader) bytes(name string, dst *[]byte) {
-	l.slots[name] = &slot{shape: []int{-1}, load: map[safetensors.DType]loader{
-		safetensors.U8: func() func(uint64, []byte) {
-			*dst = nil
-			return func(_ uint64, p []byte) { *dst = append(*dst, p...) }
-		},
+	l.slots[name] = &slot{shape: []int{-1}, dtype: safetensors.U8, grows: 1, load: func() func(uint64, []byte) {
+		*dst = nil
+		return func(_ uint64, p []byte) { *dst = append(*dst, p...) }
 	}}
 }
 
-// matrix describes rows first..first+rows of a linear layer: NAME.weight,
-// NAME.scale with int8 weights, and NAME.bias where the layer has one.
+// matrix describes rows first..first+rows of a linear layer: NAME.weight, what
+// its scheme stores beside it, and NAME.bias where the layer has one.
 func (l *Loader) matrix(name string, w *linear, first, rows int, bias bool) {
-	weight := &slot{shape: []int{rows, w.in}, load: map[safetensors.DType]loader{}}
-	if l.model.Scheme == "float32" {
-		weight.load[safetensors.F32] = func() func(uint64, []byte) {
-			if w.f32 == nil {
-				w.f32 = make([]float32, w.in*w.out)
-			}
+	if bias {
+		l.part(name+".bias", &w.bias, w.out, first, rows)
+	}
+	weight := &slot{shape: []int{rows, w.in}, dtype: safetensors.I8, grows: 1}
+	switch l.model.Scheme {
+	case Float32:
+		weight.dtype = safetensors.F32
+		weight.load = func() func(uint64, []byte) {
+			w.makeFloat()
 			return func(off uint64, p []byte) {
 				i := int(off / 4)
 				for ; len(p) >= 4; p = p[4:] {
@@ -302,64 +311,79 @@ func (l *Loader) matrix(name string, w *linear, first, rows int, bias bool) {
 				}
 			}
 		}
-	} else {
-		weight.load[safetensors.I8] = func() func(uint64, []byte) {
-			stride := kernel.PadK(w.in)
-			if w.w == nil {
-				w.w = make([]int8, w.out*stride)
-			}
+	case W8:
+		weight.grows = 4
+		weight.load = func() func(uint64, []byte) {
+			w.makeFloat()
 			return func(off uint64, p []byte) {
 				i := int(off)
-				for len(p) > 0 {
-					row, col := first+i/w.in, i%w.in
-					n := min(w.in-col, len(p))
-					dst := w.w[row*stride+col : row*stride+col+n]
-					for j, b := range p[:n] {
-						dst[j] = int8(b)
-					}
-					p = p[n:]
-					i += n
+				for _, b := range p {
+					w.f32[i%w.in*w.out+first+i/w.in] = float32(int8(b))
+					i++
 				}
 			}
 		}
-		l.part(name+".scale", &w.scale, w.out, first, rows)
+	case W8A7:
+		weight.load = func() func(uint64, []byte) {
+			w.makeInt8()
+			return int8Store(w.w[first*kernel.PadK(w.in):], w.in, kernel.PadK(w.in))
+		}
+	case W4A7:
+		weight = l.packed(name, rows, w.in, func() ([]int8, int) {
+			w.makeInt8()
+			stride := kernel.PadK(w.in)
+			return w.w[first*stride : (first+rows)*stride], stride
+		})
 	}
 	l.slots[name+".weight"] = weight
-	if bias {
-		l.part(name+".bias", &w.bias, w.out, first, rows)
+	if l.model.Scheme != Float32 {
+		l.part(name+".scale", &w.scale, w.out, first, rows)
+	}
+}
+
+// makeFloat makes room for float32 weights; a layer of several tensors calls it
+// for each.
+func (w *linear) makeFloat() {
+	if w.f32 == nil {
+		w.f32 = make([]float32, w.in*w.out)
+	}
+}
+
+// makeInt8 makes room for int8 weights.
+func (w *linear) makeInt8() {
+	if w.w == nil {
+		w.w = make([]int8, w.out*kernel.PadK(w.in))
 	}
 }
 
 // part describes the float32 values first..first+n of a vector of length total.
 func (l *Loader) part(name string, dst *[]float32, total, first, n int) {
-	l.slots[name] = &slot{shape: []int{n}, load: map[safetensors.DType]loader{
-		safetensors.F32: func() func(uint64, []byte) {
-			if *dst == nil {
-				*dst = make([]float32, total)
-			}
-			return floatStore((*dst)[first : first+n])
-		},
+	l.slots[name] = &slot{shape: []int{n}, dtype: safetensors.F32, grows: 1, load: func() func(uint64, []byte) {
+		if *dst == nil {
+			*dst = make([]float32, total)
+		}
+		return floatStore((*dst)[first : first+n])
 	}}
 }
 
 // table describes an embedding table.
 func (l *Loader) table(name string, e *embedding, rows int) {
-	shape := []int{rows, e.width}
-	if l.model.Scheme == "float32" {
-		l.floats(name+".weight", &e.f32, shape...)
+	if l.model.Scheme == Float32 {
+		l.floats(name+".weight", &e.f32, rows, e.width)
 		return
 	}
-	l.slots[name+".weight"] = &slot{shape: shape, load: map[safetensors.DType]loader{
-		safetensors.I8: func() func(uint64, []byte) {
-			e.q = make([]int8, rows*e.width)
-			return func(off uint64, p []byte) {
-				for i, b := range p {
-					e.q[int(off)+i] = int8(b)
-				}
-			}
-		},
-	}}
 	l.floats(name+".scale", &e.scale, rows)
+	if l.model.EmbeddingBits == 4 {
+		l.slots[name+".weight"] = l.packed(name, rows, e.width, func() ([]int8, int) {
+			e.q = make([]int8, rows*e.width)
+			return e.q, e.width
+		})
+		return
+	}
+	l.slots[name+".weight"] = &slot{shape: []int{rows, e.width}, dtype: safetensors.I8, grows: 1, load: func() func(uint64, []byte) {
+		e.q = make([]int8, rows*e.width)
+		return int8Store(e.q, e.width, e.width)
+	}}
 }
 
 func product(shape []int) int {
@@ -368,6 +392,22 @@ func product(shape []int) int {
 		n *= s
 	}
 	return n
+}
+
+// int8Store stores rows of in values, stride elements apart.
+func int8Store(dst []int8, in, stride int) func(uint64, []byte) {
+	return func(off uint64, p []byte) {
+		for i := int(off); len(p) > 0; {
+			row, col := i/in, i%in
+			n := min(in-col, len(p))
+			d := dst[row*stride+col : row*stride+col+n]
+			for j, b := range p[:n] {
+				d[j] = int8(b)
+			}
+			p = p[n:]
+			i += n
+		}
+	}
 }
 
 func floatStore(dst []float32) func(uint64, []byte) {
@@ -387,6 +427,12 @@ func float32At(p []byte) float32 {
 // finish computes what follows from the weights and counts them.
 func (m *Model) finish() {
 	count := func(w *linear) {
+		if w.f32 != nil && w.scale != nil {
+			for i := range w.f32 {
+				w.f32[i] *= w.scale[i%w.out]
+			}
+			w.scale = nil
+		}
 		if w.w != nil {
 			w.sum = make([]float32, w.out)
 			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in))
