@@ -8,6 +8,7 @@ Contract
                              preprocessor_config.json into out; out is replaced in one rename, and files in it that
                              export does not make (the model card, the licence) are kept.
   load(folder)               a Clip from any CLIPModel folder of the quick_gelu or gelu kind.
+  from_checkpoint(state)     a Clip from a training run's last.pt.
   calibrate(...)             per-channel maximum |input| of every linear layer.
 """
 import json
@@ -18,6 +19,7 @@ import struct
 import numpy as np
 import torch
 
+from . import lora
 from .data import MEAN, SIZE, STD, normalise
 from .model import Clip, pad_texts
 
@@ -66,6 +68,17 @@ def read_checkpoint(path):
         return torch.load(path, map_location="cpu", weights_only=False)
     except TypeError:  # torch 1.13 has no weights_only
         return torch.load(path, map_location="cpu")
+
+
+def from_checkpoint(state, plain=False):
+    """A Clip with the averaged weights of a training run's state; plain: those of its last step."""
+    model = Clip(state["config"])
+    if state["lora"]:
+        lora.attach(model, state["lora"])
+    model.load_state_dict(state["model" if plain else "average"])
+    if state["lora"]:
+        lora.merge(model)
+    return model
 
 
 def preprocessor():

@@ -32,19 +32,25 @@ def parser():
 
     add("pack", "decode all photos once into arrays under --work")
     add("tokenizer", "learn the vocabulary, into --work/tokenizer (needs the tokenizers package)")
-    for name, steps, batch, rate, warmup, average in (("pretrain", 3300, 128, 6e-4, 100, 0.998),
-                                                      ("ecor", 350, 96, 1e-4, 20, 0.98)):
+    for name, steps, batch, rate, muon, warmup, average in (("pretrain", 4500, 256, 1e-3, 0.01, 50, 0.998),
+                                                            ("ecor", 500, 128, 1e-4, 0.001, 20, 0.98)):
         s = add(name, "train from scratch" if name == "pretrain" else "fine-tune with ECOR's loss")
         s.add_argument("--steps", type=int, default=steps)
         s.add_argument("--minutes", type=float, default=0, help="end after this much time instead of --steps")
         s.add_argument("--batch", type=int, default=batch)
         s.add_argument("--rate", type=float, default=rate)
+        s.add_argument("--muon", type=float, default=muon, help="learning rate of Muon; 0: AdamW for all weights")
         s.add_argument("--warmup", type=int, default=warmup)
         s.add_argument("--average", type=float, default=average, help="decay of the averaged weights")
         s.add_argument("--seed", type=int, default=1)
-        s.add_argument("--float32", action="store_true", help="no bfloat16 autocast")
+        s.add_argument("--bfloat16", action="store_true", help="bfloat16 autocast: faster on some CPUs, slower on others")
         s.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
-        if name == "ecor":
+        if name == "pretrain":
+            s.add_argument("--init", help="CLIPModel folder to go on from; its patches may have another size")
+            s.add_argument("--patch", type=int, default=16, help="side of a patch in pixels")
+        else:
+            s.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
+            s.add_argument("--control", action="store_true", help="plain CLIP loss instead, into --work/control")
             s.add_argument("--from", dest="source", help="CLIPModel folder to start from (default: the averaged "
                            "weights of --work/pretrain/last.pt)")
     s = add("export", "write a checkpoint as a CLIPModel folder, with calibration.json")
@@ -76,10 +82,11 @@ def command_tokenizer(a):
 
 def train_run(a, net, tokens, source=None):
     from . import data, train
-    options = train.Options(kind=a.command, steps=a.steps, minutes=a.minutes, batch=a.batch, rate=a.rate, seed=a.seed,
-                            warmup=a.warmup, average=a.average, bfloat16=not a.float32, save_every=a.save_every)
+    kind = "control" if getattr(a, "control", False) else a.command
+    options = train.Options(kind=kind, steps=a.steps, minutes=a.minutes, batch=a.batch, rate=a.rate, muon=a.muon, seed=a.seed,
+                            warmup=a.warmup, average=a.average, bfloat16=a.bfloat16, save_every=a.save_every, lora=getattr(a, "lora", 0))
     run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options,
-                    os.path.join(a.work, a.command), log, source=source, threads=a.threads)
+                    os.path.join(a.work, kind), log, source=source, threads=a.threads)
     log("%d parameters, %d photos, %d names; %s" % (
         sum(p.numel() for p in net.parameters()), len(run.photos), len(run.bank.names), options))
     last = os.path.join(run.folder, "last.pt")
@@ -91,13 +98,16 @@ def train_run(a, net, tokens, source=None):
 
 
 def command_pretrain(a):
-    from . import bpe, data, model, train
+    from . import bpe, data, export, model, train
     from .texts import CATEGORY, prompt
     torch.manual_seed(a.seed)
-    tokens = bpe.Bpe.load(os.path.join(a.work, "tokenizer"))
-    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end))
-    run, resumed = train_run(a, net, tokens)
-    if not resumed:
+    folder = a.init or os.path.join(a.work, "tokenizer")
+    tokens = bpe.Bpe.load(folder)
+    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end, a.patch))
+    if a.init:
+        model.adopt(net, export.load(a.init))
+    run, resumed = train_run(a, net, tokens, source=folder)
+    if not resumed and not a.init:
         pixels = run.photos.batch(run.sampler.draw(256))
         ids = [tokens.encode(prompt(CATEGORY, c=n)) for n in run.bank.names]
         train.centre(net, F.interpolate(data.normalise(pixels), (48, 48), mode="area"), model.pad_texts(ids))
@@ -106,14 +116,13 @@ def command_pretrain(a):
 
 
 def command_ecor(a):
-    from . import bpe, export, model
+    from . import bpe, export
     torch.manual_seed(a.seed)
     if a.source:
         net, folder = export.load(a.source), a.source
     else:
-        folder = os.path.join(a.work, "tokenizer")
-        net = model.Clip(export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))["config"])
-        net.load_state_dict(export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))["average"])
+        state = export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))
+        net, folder = export.from_checkpoint(state), state["source"]
     run, _ = train_run(a, net, bpe.Bpe.load(folder), source=folder)
     run.loop()
 
@@ -121,13 +130,12 @@ def command_ecor(a):
 def command_export(a):
     import json
     import numpy as np
-    from . import bpe, data, export, model
+    from . import bpe, data, export
     from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, RATIONALE, prompt
     torch.set_num_threads(a.threads)
     state = export.read_checkpoint(a.checkpoint)
-    net = model.Clip(state["config"])
-    net.load_state_dict(state["model" if a.plain else "average"])
-    folder = state["source"] or os.path.join(a.work, "tokenizer")
+    net = export.from_checkpoint(state, a.plain)
+    folder = state["source"]
     tokens, texts = bpe.Bpe.load(folder), load_texts(a)
     photos = data.Photos(os.path.join(a.work, "packed"), "train")
     random = np.random.RandomState(0)

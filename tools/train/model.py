@@ -22,13 +22,13 @@ from torch import nn
 Tokens = namedtuple("Tokens", "prefix ids ends")  # [p], [n, s], [n]: shared ids, the rest, index of the end token in ids
 
 
-def mini_config(vocab_size, bos, eos):
+def mini_config(vocab_size, bos, eos, patch=16):
     """The shape of ecor-mini; `bos` and `eos` are token ids."""
     return {
         "architectures": ["CLIPModel"], "model_type": "clip", "torch_dtype": "float16",
         "projection_dim": 256, "logit_scale_init_value": 2.6592,
         "vision_config": {
-            "model_type": "clip_vision_model", "image_size": 96, "patch_size": 8, "num_channels": 3,
+            "model_type": "clip_vision_model", "image_size": 96, "patch_size": patch, "num_channels": 3,
             "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 4,
             "projection_dim": 256, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "attention_dropout": 0.0},
         "text_config": {
@@ -202,6 +202,30 @@ class Text(nn.Module):
                 x, before = layer(x, mask[:shared, :shared])
             y, _ = layer(y, mask[shared:], before)
         return self.final_layer_norm(y[torch.arange(len(y)), tokens.ends])
+
+
+@torch.no_grad()
+def adopt(model, other):
+    """Copies the weights of a Clip with other patches (and the same widths and depths) into model.
+
+    Patches: pseudo-inverse resize (FlexiViT, arXiv 2212.08013), so that a photo scaled like the patches gives the
+    same patch embeddings. Position table: resampled to the new grid.
+    """
+    state, own = other.state_dict(), model.vision_model.embeddings
+    kernel = state["vision_model.embeddings.patch_embedding.weight"]
+    old, new = kernel.shape[-1], own.patch_embedding.weight.shape[-1]
+    if old != new:
+        each = torch.eye(old * old).reshape(-1, 1, old, old)
+        resize = F.interpolate(each, size=(new, new), mode="bilinear", align_corners=False).flatten(1).t()
+        kernel = kernel.flatten(2) @ torch.linalg.pinv(resize)
+        state["vision_model.embeddings.patch_embedding.weight"] = kernel.reshape(*kernel.shape[:2], new, new)
+    grid = other.vision_model.embeddings.grid
+    if grid != own.grid:
+        name = "vision_model.embeddings.position_embedding.weight"
+        square = state[name][1:].t().reshape(1, -1, grid, grid)
+        square = F.interpolate(square, size=(own.grid, own.grid), mode="bilinear", align_corners=False, antialias=True)
+        state[name] = torch.cat([state[name][:1], square[0].flatten(1).t()])
+    model.load_state_dict(state)
 
 
 class Clip(nn.Module):

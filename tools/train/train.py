@@ -11,6 +11,8 @@ A step of `pretrain` sums
     prompts (every fourth).
 A step of `ecor` sums the CLIP loss with rationale prompts and the CLIP loss with conditional prompts (which has
 the same rationale with other categories among its negatives), and a little of the category loss as an anchor.
+A step of `control` has the plain CLIP loss with captions of category and rationale in their place: what ECOR's loss is
+compared with.
 
 State is saved whole (weights, average, optimizer, every random generator), so a resumed run equals an
 uninterrupted one. Photos start small (32 pixels) and grow: see STAGES.
@@ -23,16 +25,15 @@ from collections import namedtuple
 import numpy as np
 import torch
 
-from . import data, losses, prompts
+from . import data, lora, losses, muon, prompts
 from .export import read_checkpoint
 from .model import pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
-Options = namedtuple("Options", "kind steps minutes batch rate warmup decay average seed bfloat16 save_every stages",
-                     defaults=("pretrain", 4000, 0, 128, 1e-3, 200, 0.1, 0.999, 1, True, 180, None))
+Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora",
+                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0))
 # (until this share of the run, side in pixels, patches kept)
-STAGES = {"pretrain": ((0.35, 32, None), (0.7, 48, None), (0.85, 64, None), (0.96, 96, 72), (1.0, 96, None)),
-          "ecor": ((0.6, 96, 48), (0.85, 96, 72), (1.0, 96, None))}
+STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
 
 
 @torch.no_grad()
@@ -45,26 +46,6 @@ def centre(model, pixels, tokens):
     model.text_model.final_layer_norm.bias.sub_(model.text_model(tokens).mean(0))
 
 
-class Threads:
-    """Picks the thread count that is fastest just now: on a machine shared with other work, two threads that wait
-    for each other can be slower than one. Tries the other counts at every eighth step."""
-
-    def __init__(self, most):
-        self.counts = list(range(1, most + 1))
-        self.cost = {}
-        self.used, self.steps = most, 0
-
-    def before(self):
-        self.steps += 1
-        best = min(self.cost, key=self.cost.get) if len(self.cost) == len(self.counts) else self.counts[-1]
-        self.used = self.counts[self.steps // 8 % len(self.counts)] if self.steps % 8 == 0 else best
-        torch.set_num_threads(self.used)
-
-    def after(self, seconds):
-        old = self.cost.get(self.used, seconds)
-        self.cost[self.used] = 0.5 * old + 0.5 * seconds
-
-
 class Run:
     def __init__(self, texts, photos, bpe, model, options, folder, log=print, source=None, threads=1):
         self.texts, self.photos, self.bpe, self.model, self.o, self.folder = texts, photos, bpe, model, options, folder
@@ -74,14 +55,9 @@ class Run:
         self.others = {}
         for c in sorted(set(self.row_class.tolist())):
             self.others.setdefault(texts.classes[c].set, []).append(c)
-        decayed = [p for p in model.parameters() if p.dim() > 1]
-        plain = [p for p in model.parameters() if p.dim() <= 1]
-        groups = [{"params": decayed, "weight_decay": options.decay}, {"params": plain, "weight_decay": 0.0}]
-        settings = {"lr": options.rate, "betas": (0.9, 0.98), "eps": 1e-6}
-        try:
-            self.optimizer = torch.optim.AdamW(groups, fused=True, **settings)
-        except (TypeError, RuntimeError):  # older torch has no fused AdamW for CPUs
-            self.optimizer = torch.optim.AdamW(groups, **settings)
+        if options.lora:
+            lora.attach(model, options.lora)
+        self.optimizers = muon.optimizers(model, options.rate, options.muon, options.decay)
         self.average = {n: p.detach().clone() for n, p in model.named_parameters()}
         self.sampler = data.Sampler(photos.rows, options.seed)
         self.random = np.random.RandomState(options.seed + 1)
@@ -93,10 +69,10 @@ class Run:
 
     # --- state ---------------------------------------------------------------------------------------------
     def state(self):
-        return {"model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
+        return {"model": self.model.state_dict(), "average": self.average, "optimizers": [x.state_dict() for x in self.optimizers],
                 "step": self.step, "seconds": self.seconds, "sampler": self.sampler.state(),
                 "random": self.random.get_state(), "torch_random": self.torch_random.get_state(),
-                "torch_global": torch.get_rng_state(), "config": self.model.config, "source": self.source}
+                "torch_global": torch.get_rng_state(), "config": self.model.config, "lora": self.o.lora, "source": self.source}
 
     def save(self, name="last.pt"):
         os.makedirs(self.folder, exist_ok=True)
@@ -108,7 +84,8 @@ class Run:
         state = read_checkpoint(path)
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for x, saved in zip(self.optimizers, state["optimizers"]):
+            x.load_state_dict(saved)
         self.step, self.seconds = state["step"], state["seconds"]
         self.sampler.restore(state["sampler"])
         self.random.set_state(state["random"])
@@ -143,7 +120,7 @@ class Run:
 
     def names_loss(self, images, classes, scale):
         draw = self.random.random_sample()
-        template = CATEGORY if draw < 0.6 or self.o.kind == "ecor" else \
+        template = CATEGORY if draw < 0.6 or self.o.kind != "pretrain" else \
             OTHER_CATEGORY[self.random.randint(len(OTHER_CATEGORY))]
         bank = self.bank
         chosen, at = bank.chosen(classes, self.random)
@@ -171,6 +148,14 @@ class Run:
         logits = self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale)
         return (losses.multi_positive(logits, positive) + losses.among(logits, target, same)) / 2
 
+    def caption_loss(self, images, classes, scale):
+        """Plain CLIP loss: a caption of category and rationale for each photo, the others' captions as negatives."""
+        pairs, positive, _, _ = prompts.conditional_batch(self.texts, classes.tolist(), self.random, self.others, 0, 0)
+        if not pairs:
+            return images.sum() * 0
+        template = CONDITIONAL_A if self.random.random_sample() < 0.35 else CONDITIONAL_B
+        return losses.multi_positive(self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale), positive)
+
     def one_step(self):
         o = self.o
         stages = o.stages or STAGES[o.kind]
@@ -179,8 +164,8 @@ class Run:
         classes = torch.from_numpy(self.row_class[rows])
         pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,
                               side, 0.5)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+        for group in (g for x in self.optimizers for g in x.param_groups):
+            group["lr"] = group["share"] * self.rate()
         self.model.train()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=o.bfloat16):
             images = self.model.image(pixels, keep)
@@ -194,14 +179,18 @@ class Run:
                 elif self.step % 2 == 0:
                     parts["rationale"] = self.rationale_loss(images, classes, scale)
                 loss = names + 0.5 * sum(v for k, v in parts.items() if k != "names")
-            else:
+            elif o.kind == "ecor":
                 parts["rationale"] = self.rationale_loss(images, classes, scale)
                 parts["conditional"] = self.conditional_loss(images, classes, scale, 2)
                 loss = parts["rationale"] + parts["conditional"] + 0.5 * names
-        self.optimizer.zero_grad(set_to_none=True)
+            else:
+                parts["caption"] = self.caption_loss(images, classes, scale)
+                loss = 2 * parts["caption"] + 0.5 * names
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for x in self.optimizers:
+            x.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0, math.log(100))
             keep_share = min(o.average, (1 + self.step) / (10 + self.step))
@@ -215,13 +204,11 @@ class Run:
     # --- the loop ------------------------------------------------------------------------------------------
     def loop(self, every=10, after=None):
         """Trains to the end. after(run) is called at each save, for validation or an intermediate export."""
-        threads = Threads(self.threads)
+        torch.set_num_threads(self.threads)
         began, saved, shown_at, shown_step = time.time(), time.time(), time.time(), self.step
         while self.progress() < 1:
             t = time.time()
-            threads.before()
             self.one_step()
-            threads.after(time.time() - t)
             self.seconds += time.time() - t
             now = time.time()
             if self.step % every == 0:
@@ -230,7 +217,7 @@ class Run:
                 self.log("step %d  %.1f%%  %.0f photos/s  %s  scale %.1f  rate %.2g  left %d:%02d" % (
                     self.step, 100 * p, (self.step - shown_step) * self.o.batch / (now - shown_at),
                     "  ".join("%s %.3f" % kv for kv in sorted(self.shown.items())),
-                    float(self.model.scale()), self.rate(), left // 60, left % 60) + "  threads %d" % min(threads.cost, key=threads.cost.get))
+                    float(self.model.scale()), self.rate(), left // 60, left % 60))
                 shown_at, shown_step = now, self.step
             if now - saved > self.o.save_every:
                 self.save()

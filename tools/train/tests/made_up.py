@@ -65,7 +65,7 @@ def tokenizer():
 def config(tokens, layers=2):
     c = model.mini_config(len(tokens.vocab), tokens.start, tokens.end)
     c["projection_dim"] = 32
-    c["vision_config"].update(image_size=32, hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=2)
+    c["vision_config"].update(image_size=32, patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=2)
     c["text_config"].update(hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=2,
                             max_position_embeddings=128)
     return c

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 import torch
 
-from tools.train import data, export, model, texts, train
+from tools.train import data, export, lora, model, muon, texts, train
 
 import made_up
 
@@ -100,6 +100,32 @@ class ModelTest(unittest.TestCase):
         self.assertEqual(len(ranges["text_model.encoder.layers.1.mlp.fc2"]), 64)
         self.assertEqual(len(ranges), 2 + 2 * 2 * 6)
 
+    def test_adopt_keeps_what_a_photo_means_when_its_patches_grow(self):
+        old = model.Clip(made_up.config(self.tokens))  # 32 pixels, patches of 8
+        c = made_up.config(self.tokens)
+        c["vision_config"].update(image_size=64, patch_size=16)
+        new = model.Clip(c)
+        model.adopt(new, old)
+        small = torch.randn(2, 3, 32, 32)
+        each = small.reshape(2, 3, 4, 8, 4, 8).permute(0, 2, 4, 1, 3, 5).reshape(-1, 3, 8, 8)
+        each = torch.nn.functional.interpolate(each, size=(16, 16), mode="bilinear", align_corners=False)
+        large = each.reshape(2, 4, 4, 3, 16, 16).permute(0, 3, 1, 4, 2, 5).reshape(2, 3, 64, 64)
+        with torch.no_grad():
+            self.assertLess((old.eval().image(small) - new.eval().image(large)).abs().max().item(), 1e-4)
+
+    def test_muon_s_updates_are_nearly_orthogonal(self):
+        for shape in ((3, 16, 16), (2, 64, 16), (2, 16, 64)):
+            values = torch.linalg.svdvals(muon.orthogonal(torch.randn(*shape)))
+            self.assertTrue(0.5 < values.min() and values.max() < 1.3, values)
+
+    def test_every_trained_weight_has_one_optimizer(self):
+        for rank in (0, 2):
+            net = model.Clip(made_up.config(self.tokens))
+            if rank:
+                lora.attach(net, rank)
+            held = [p for o in muon.optimizers(net, 1e-3, 0.01, 0.1) for g in o.param_groups for p in g["params"]]
+            self.assertEqual(sorted(map(id, held)), sorted(id(p) for p in net.parameters() if p.requires_grad))
+
 
 class RunTest(unittest.TestCase):
     def setUp(self):
@@ -118,10 +144,25 @@ class RunTest(unittest.TestCase):
         return train.Run(self.texts, self.photos, self.tokens, net, options, os.path.join(self.folder.name, kind), log=lambda t: None)
 
     def test_training_lowers_the_loss(self):
-        for kind in ("pretrain", "ecor"):
-            run = self.run_of(kind, 40)
+        for kind, more in (("pretrain", {}), ("pretrain", {"muon": 0}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4})):
+            run = self.run_of(kind, 40, **more)
             seen = [run.one_step() for _ in range(40)]
-            self.assertLess(np.mean(seen[-8:]), 0.8 * np.mean(seen[:8]), kind)
+            self.assertLess(np.mean(seen[-8:]), 0.85 * np.mean(seen[:8]), (kind, more))
+
+    def test_lora_trains_low_rank_changes_only_and_merges(self):
+        run = self.run_of("ecor", 3, lora=4)
+        before = {k: v.clone() for k, v in run.model.state_dict().items()}
+        for _ in range(3):
+            run.one_step()
+        net = export.from_checkpoint(run.state())
+        self.assertEqual({k: tuple(v.shape) for k, v in net.state_dict().items()}, hugging_face_names(net.config))
+        for k, v in net.state_dict().items():
+            old = before.get(k, before.get(k.replace(".weight", ".parametrizations.weight.original")))
+            if ".encoder.layers." in k and k.endswith("weight") and "norm" not in k:
+                rank = torch.linalg.matrix_rank(v - old, tol=1e-6).item()
+                self.assertTrue(1 <= rank <= 4, (k, rank))
+            else:
+                self.assertTrue(torch.equal(v, old), k)
 
     def test_resumed_run_equals_uninterrupted_run(self):
         whole = self.run_of("pretrain", 6)
