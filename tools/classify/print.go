@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -134,48 +133,3 @@ func (p *jsonPrinter) failure(_ io.Writer, path string, err error) error {
 }
 
 func (p *jsonPrinter) flush() error { return nil }
-
-type csvPrinter struct {
-	w      *csv.Writer
-	header bool // written
-}
-
-func newCSVPrinter(w io.Writer) printer { return &csvPrinter{w: csv.NewWriter(w)} }
-
-var csvHeader = []string{"file", "method", "uncovered", "rank", "category", "probability", "rationale", "joint"}
-
-func (p *csvPrinter) answer(path string, a *wire.Answer) error {
-	for i, c := range a.Categories {
-		row := []string{path, a.Method.String(), number(a.Uncovered), strconv.Itoa(i + 1), c.Category, number(c.Probability)}
-		if len(c.Rationales) == 0 {
-			p.write(append(row, "", ""))
-		}
-		for _, r := range c.Rationales {
-			p.write(append(row[:6:6], r.Rationale, number(r.Joint)))
-		}
-	}
-	return p.flush()
-}
-
-func (p *csvPrinter) write(row []string) {
-	if !p.header {
-		p.header = true
-		p.w.Write(csvHeader) // Flush reports the error
-	}
-	p.w.Write(row)
-}
-
-func (p *csvPrinter) failure(stderr io.Writer, path string, err error) error {
-	return printFailure(stderr, path, err)
-}
-
-func (p *csvPrinter) flush() error {
-	if !p.header {
-		p.header = true
-		p.w.Write(csvHeader)
-	}
-	p.w.Flush()
-	return p.w.Error()
-}
-
-func number(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ecor-clip/ecor/wasm/wasmtest"
+	"github.com/ecor-clip/ecor/wasm/wire"
 )
 
 // bench is a folder with a module, weights, labels and photos.
@@ -127,6 +128,23 @@ func TestCSV(t *testing.T) {
 		assert.Equal(t, "clip", row[1])
 	}
 	assert.Equal(t, map[string]int{"a.png": 6, "b.png": 6, "c.png": 6, "z.png": 6}, photos)
+}
+
+// TestCSVFormulas: a file's name is not run by a spreadsheet. The page's test
+// reads the same cases.
+func TestCSVFormulas(t *testing.T) {
+	var cases []struct{ Text, CSV string }
+	text, err := os.ReadFile("testdata/csv.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &cases))
+	require.NotEmpty(t, cases)
+	for _, c := range cases {
+		var b strings.Builder
+		p := newCSVPrinter(&b)
+		require.NoError(t, p.answer(c.Text, &wire.Answer{Categories: []wire.CategoryScore{{Category: "a", Probability: 1e-7}}}))
+		_, row, _ := strings.Cut(b.String(), "\r\n")
+		assert.Equal(t, c.CSV+",ecor,0,1,a,1e-07,,\r\n", row, "%q", c.Text)
+	}
 }
 
 // TestInstances: the output does not depend on how many photos are classified
