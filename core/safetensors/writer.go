@@ -21,18 +21,19 @@ type TensorData struct {
 // The header is padded with spaces so that the data begins at a multiple of
 // eight bytes. The same arguments give the same bytes.
 func Write(w io.Writer, metadata map[string]string, tensors []TensorData) error {
-	head, err := appendHeader(make([]byte, 8), metadata, tensors)
+	layout := make([]Tensor, len(tensors))
+	for i := range tensors {
+		t := &tensors[i]
+		layout[i] = Tensor{Name: t.Name, DType: t.DType, Shape: t.Shape}
+	}
+	head, err := Layout(metadata, layout)
 	if err != nil {
 		return err
 	}
-	for len(head)%8 != 0 {
-		head = append(head, ' ')
-	}
-	if len(head)-8 > MaxHeader {
-		return errs.New("safetensors: header of ", len(head)-8, " bytes: limit is ", MaxHeader)
-	}
-	for i, n := 0, uint64(len(head)-8); i < 8; i++ {
-		head[i] = byte(n >> (8 * i))
+	for i := range tensors {
+		if have, want := uint64(len(tensors[i].Data)), layout[i].End-layout[i].Begin; have != want {
+			return tensorError(tensors[i].Name, have, " bytes of data do not fit shape ", shapeText(layout[i].Shape), " of ", layout[i].DType.String())
+		}
 	}
 	if _, err := w.Write(head); err != nil {
 		return err
@@ -45,7 +46,26 @@ func Write(w io.Writer, metadata map[string]string, tensors []TensorData) error 
 	return nil
 }
 
-func appendHeader(b []byte, metadata map[string]string, tensors []TensorData) ([]byte, error) {
+// Layout places the tensors one after another, as Write does: it sets their
+// Begin and End and returns the bytes of a file that come before the data.
+func Layout(metadata map[string]string, tensors []Tensor) ([]byte, error) {
+	head, err := appendHeader(make([]byte, 8), metadata, tensors)
+	if err != nil {
+		return nil, err
+	}
+	for len(head)%8 != 0 {
+		head = append(head, ' ')
+	}
+	if len(head)-8 > MaxHeader {
+		return nil, errs.New("safetensors: header of ", len(head)-8, " bytes: limit is ", MaxHeader)
+	}
+	for i, n := 0, uint64(len(head)-8); i < 8; i++ {
+		head[i] = byte(n >> (8 * i))
+	}
+	return head, nil
+}
+
+func appendHeader(b []byte, metadata map[string]string, tensors []Tensor) ([]byte, error) {
 	if len(tensors) > MaxTensors {
 		return nil, errs.New("safetensors: ", len(tensors), " tensors: limit is ", MaxTensors)
 	}
@@ -75,7 +95,8 @@ func appendHeader(b []byte, metadata map[string]string, tensors []TensorData) ([
 	names := make(map[string]bool, len(tensors))
 	for i := range tensors {
 		t := &tensors[i]
-		if err := t.check(); err != nil {
+		size, err := t.check()
+		if err != nil {
 			return nil, err
 		}
 		if names[t.Name] {
@@ -94,34 +115,39 @@ func appendHeader(b []byte, metadata map[string]string, tensors []TensorData) ([
 			b = strconv.AppendInt(b, int64(dim), 10)
 		}
 		b = append(b, `],"data_offsets":[`...)
-		b = strconv.AppendUint(b, end, 10)
+		t.Begin, t.End = end, end+size
+		if t.End < t.Begin {
+			return nil, tensorError(t.Name, "the tensors up to it have more bytes than fit in 64 bits")
+		}
+		b = strconv.AppendUint(b, t.Begin, 10)
 		b = append(b, ',')
-		end += uint64(len(t.Data))
-		b = strconv.AppendUint(b, end, 10)
+		b = strconv.AppendUint(b, t.End, 10)
+		end = t.End
 		b = append(b, "]}"...)
 	}
 	return append(b, '}'), nil
 }
 
-// check reports what would make the written file unreadable.
-func (t *TensorData) check() error {
+// check reports what would make the written file unreadable, and returns the
+// bytes of the tensor's data.
+func (t *Tensor) check() (size uint64, err error) {
 	if t.Name == metadataKey {
-		return tensorError(t.Name, "the name is reserved")
+		return 0, tensorError(t.Name, "the name is reserved")
 	}
 	if !utf8.ValidString(t.Name) {
-		return tensorError(t.Name, "the name is not valid UTF-8")
+		return 0, tensorError(t.Name, "the name is not valid UTF-8")
 	}
 	if int(t.DType) >= len(dtypes) {
-		return tensorError(t.Name, "unknown ", t.DType.String())
+		return 0, tensorError(t.Name, "unknown ", t.DType.String())
 	}
 	if len(t.Shape) > MaxDims {
-		return tensorError(t.Name, len(t.Shape), " dimensions: limit is ", MaxDims)
+		return 0, tensorError(t.Name, len(t.Shape), " dimensions: limit is ", MaxDims)
 	}
 	size, ok := byteSize(t.DType, t.Shape)
-	if !ok || size != uint64(len(t.Data)) {
-		return tensorError(t.Name, len(t.Data), " bytes of data do not fit shape ", shapeText(t.Shape), " of ", t.DType.String())
+	if !ok {
+		return 0, tensorError(t.Name, "no file can hold shape ", shapeText(t.Shape), " of ", t.DType.String())
 	}
-	return nil
+	return size, nil
 }
 
 func appendJSONString(b []byte, s string) []byte {

@@ -48,7 +48,7 @@ func TestWriteRejects(t *testing.T) {
 		{nil, []TensorData{{"\xff", U8, []int{1}, []byte{1}}}, "not valid UTF-8"},
 		{nil, []TensorData{{"w", DType(99), []int{1}, []byte{1}}}, "unknown dtype 99"},
 		{nil, []TensorData{{"w", F32, []int{2}, []byte{1}}}, `tensor "w": 1 bytes of data do not fit shape [2] of F32`},
-		{nil, []TensorData{{"w", U8, []int{-1, -1}, []byte{1}}}, "do not fit shape [-1, -1]"},
+		{nil, []TensorData{{"w", U8, []int{-1, -1}, []byte{1}}}, "no file can hold shape [-1, -1]"},
 		{nil, []TensorData{{"w", U8, slices.Repeat([]int{1}, 33), []byte{1}}}, "33 dimensions: limit is 32"},
 		{map[string]string{"k": "\xff"}, nil, `metadata "k" is not valid UTF-8`},
 		{map[string]string{"\xff": ""}, nil, "is not valid UTF-8"},
@@ -80,4 +80,30 @@ func TestWriteReportsTheWritersError(t *testing.T) {
 	}
 	enough := failAfter(size)
 	require.NoError(t, Write(&enough, nil, sampleTensors))
+}
+
+// A file may be written tensor by tensor, in any order, to the places that Layout names.
+func TestLayoutIsWhereWritePutsTensors(t *testing.T) {
+	tensors := []TensorData{
+		{Name: "a", DType: F32, Shape: []int{2}, Data: sequence(8)},
+		{Name: "empty", DType: F32, Shape: []int{0, 3}},
+		{Name: "b", DType: I8, Shape: []int{3, 1}, Data: sequence(3)},
+	}
+	metadata := map[string]string{"k": "v"}
+	want := write(t, metadata, tensors)
+	layout := make([]Tensor, len(tensors))
+	for i, x := range tensors {
+		layout[i] = Tensor{Name: x.Name, DType: x.DType, Shape: x.Shape}
+	}
+	got, err := Layout(metadata, layout)
+	require.NoError(t, err)
+	head := len(got)
+	got = append(got, make([]byte, len(want)-head)...)
+	for i, x := range tensors {
+		require.Equal(t, len(x.Data), copy(got[head+int(layout[i].Begin):head+int(layout[i].End)], x.Data))
+	}
+	require.Equal(t, want, got)
+
+	_, err = Layout(nil, []Tensor{{Name: "a", DType: U8, Shape: []int{1 << 62, 3}}, {Name: "b", DType: U8, Shape: []int{1 << 62, 2}}})
+	require.ErrorContains(t, err, "more bytes than fit in 64 bits")
 }
