@@ -1,0 +1,49 @@
+/** Prints float32 values as the Go tools do. */
+
+/**
+ * Returns the fewest significant digits that a float32 reads back, as
+ * "d.ddde±x". v is a float32, finite and not negative.
+ */
+function shortest(v: number): string {
+  for (let digits = 0; digits < 8; digits++) {
+    const near = v.toExponential(digits);
+    if (Math.fround(Number(near)) === v) {
+      return near;
+    }
+    // Above a power of two floats are twice as far apart as below it.
+    const above = next(near, digits);
+    if (Math.fround(Number(above)) === v) {
+      return above;
+    }
+  }
+  return v.toExponential(8);
+}
+
+/** Adds one to the last of the digits after the point. */
+function next(text: string, digits: number): string {
+  const [mantissa, exponent] = text.split("e") as [string, string];
+  const more = String(Number(mantissa.replace(".", "")) + 1);
+  return `${more}e${Number(exponent) - digits}`;
+}
+
+/** Prints a float32 like Go's strconv.FormatFloat(v, 'g', -1, 32). */
+export function formatFloat32(v: number): string {
+  if (v < 0 || Object.is(v, -0)) {
+    return "-" + formatFloat32(-v);
+  }
+  if (!Number.isFinite(v)) {
+    return Number.isNaN(v) ? "NaN" : "+Inf";
+  }
+  const double = exactFloat32(v);
+  const [mantissa, exponent] = double.toExponential().split("e") as [string, string];
+  const x = Number(exponent);
+  if (x >= -4 && x < 6) {
+    return String(double);
+  }
+  return `${mantissa}e${x < 0 ? "-" : "+"}${String(Math.abs(x)).padStart(2, "0")}`;
+}
+
+/** Returns the number whose JSON is the shortest that the float32 reads back, as Go's encoding/json writes it. */
+export function exactFloat32(v: number): number {
+  return v === 0 || !Number.isFinite(v) ? v : v < 0 ? -exactFloat32(-v) : Number(shortest(v));
+}
