@@ -14,7 +14,7 @@ type linear struct {
 	f32 []float32 // (in, out)
 
 	// int8 weights: W = scale·w
-	w     []int8    // (out, PadK(in)), padding zero
+	w     []int8    // (out, PadK(in)), padding zero; in panels once loaded
 	scale []float32 // (out)
 	sum   []float32 // (out), sums of w's rows
 }
@@ -25,7 +25,6 @@ type workspace struct {
 	q        []uint8   // (m, PadK(in)) quantized activations
 	rowScale []float32 // (m)
 	rowMin   []float32 // (m)
-	acc      []int32   // (m, out)
 	tmp      []float32 // (m, out)
 	kernel   kernel.Scratch
 }
@@ -53,10 +52,8 @@ func (l *linear) apply(y, x []float32, m int, add bool, ws *workspace) {
 	ws.q = grow(ws.q, m*k)
 	ws.rowScale = grow(ws.rowScale, m)
 	ws.rowMin = grow(ws.rowMin, m)
-	ws.acc = grow(ws.acc, m*l.out)
 	kernel.QuantizeRows(ws.q, ws.rowScale, ws.rowMin, x, m, l.in)
-	kernel.GemmU7S8(ws.acc, ws.q, l.w, m, l.out, k, &ws.kernel)
-	kernel.DequantizeRows(y, ws.acc, ws.rowScale, ws.rowMin, l.scale, l.sum, l.bias, m, l.out, add)
+	kernel.Linear(y, l.out, ws.q, ws.rowScale, ws.rowMin, l.w, l.scale, l.sum, l.bias, m, l.out, k, add, &ws.kernel)
 }
 
 func (l *linear) applyFloat(y, x []float32, m int, add bool, ws *workspace) {

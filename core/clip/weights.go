@@ -436,6 +436,7 @@ func (m *Model) finish() {
 		if w.w != nil {
 			w.sum = make([]float32, w.out)
 			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in))
+			w.w = kernel.Pack(w.w, w.out, kernel.PadK(w.in))
 		}
 		m.Parameters += uint64(w.in*w.out + len(w.bias))
 	}

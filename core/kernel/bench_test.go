@@ -20,7 +20,7 @@ func BenchmarkGemmU7S8(b *testing.B) {
 	for _, shape := range [][3]int{{145, 256, 256}, {145, 1024, 256}, {145, 256, 1024}, {1, 256, 256}, {5, 1024, 256}} {
 		m, n, k := shape[0], shape[1], shape[2]
 		b.Run(fmt.Sprintf("%dx%dx%d", m, n, k), func(b *testing.B) {
-			a, w, acc := make([]uint8, m*k), make([]int8, n*k), make([]int32, m*n)
+			a, w, acc := make([]uint8, m*k), make([]int8, PanelLen(n, k)), make([]int32, m*n)
 			fillU7(r, a)
 			fillS8(r, w)
 			var s Scratch

@@ -62,6 +62,20 @@ func TestSweepsCatch(t *testing.T) {
 				}
 			}
 		},
+		"linear takes the first row's scale for all": func(k *implementation) {
+			k.linear = func(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, kk int, accumulate bool, s *Scratch) {
+				scales := append([]float32(nil), rowScale...)
+				for i := range scales {
+					scales[i] = scales[0]
+				}
+				linearGeneric(y, ldy, a, scales, rowMin, w, colScale, colSum, bias, m, n, kk, accumulate, s)
+			}
+		},
+		"linear ignores the leading dimension": func(k *implementation) {
+			k.linear = func(y []float32, _ int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, kk int, accumulate bool, s *Scratch) {
+				linearGeneric(y, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, kk, accumulate, s)
+			}
+		},
 		"gemm sums from the end": func(k *implementation) {
 			k.gemm = func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {
 				for i := range m {
@@ -163,6 +177,6 @@ func TestSweepsCatch(t *testing.T) {
 // sweep runs every sweep.
 func sweep(impl implementation, seed uint64) error {
 	return firstError(
-		sweepGemmU7S8(impl, seed), sweepGemm(impl, seed),
+		sweepGemmU7S8(impl, seed), sweepLinear(impl, seed), sweepGemm(impl, seed),
 		sweepVectors(impl, seed), sweepRows(impl, seed))
 }

@@ -2,10 +2,14 @@
 
 package kernel
 
-func name() string { return "simd128" }
+func name() string { return moduleName }
 
 func gemmU7S8(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
 	gemmU7S8SIMD128(acc, a, w, m, n, k, s)
+}
+
+func linear(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
+	linearSIMD128(y, ldy, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
 }
 
 func gemm(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {

@@ -4,10 +4,10 @@ func gemmU7S8Generic(acc []int32, a []uint8, w []int8, m, n, k int, _ *Scratch) 
 	for i := range m {
 		ai := a[i*k : i*k+k]
 		for j := range n {
-			wj := w[j*k : j*k+k][:len(ai)]
 			var sum int32
-			for p, v := range ai {
-				sum += int32(v) * int32(wj[p])
+			for p := 0; p < k; p += 4 {
+				x, y := ai[p:p+4], w[packedAt(j, p, k):][:4]
+				sum += int32(x[0])*int32(y[0]) + int32(x[1])*int32(y[1]) + int32(x[2])*int32(y[2]) + int32(x[3])*int32(y[3])
 			}
 			acc[i*n+j] = sum
 		}
@@ -24,5 +24,13 @@ func gemmGeneric(y []float32, ldy int, x []float32, ldx int, b []float32, ldb in
 				yi[j] += float32(v * bp[j])
 			}
 		}
+	}
+}
+
+func linearGeneric(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
+	s.acc = grow(s.acc, m*n)
+	gemmU7S8Generic(s.acc, a, w, m, n, k, s)
+	for i := range m {
+		dequantizeRowsGeneric(y[i*ldy:], s.acc[i*n:], rowScale[i:], rowMin[i:], colScale, colSum, bias, 1, n, accumulate)
 	}
 }

@@ -4,53 +4,120 @@ package kernel
 
 import "unsafe"
 
+// panelRows is the number of columns of a product that one tile computes.
+const panelRows = 8
+
+// A tile is what a call of a tile function needs: tiles tiles of some rows and
+// the eight columns of a panel.
+type tile struct {
+	y        unsafe.Pointer // results: int32, or float32 where there are column scales
+	ldy      int            // in bytes
+	a        unsafe.Pointer // contiguous rows of the left operand
+	k        int            // a positive multiple of Align
+	w        *int8          // the panel
+	tiles    int            // a positive number
+	rowScale *float32
+	rowMin   *float32
+	colScale *float32 // eight, or nil; then the fields around it are not used
+	colSum   *float32 // eight
+	bias     *float32 // eight, or nil
+	add      int      // not 0: add to y
+}
+
 func gemmU7S8SIMD128(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) {
 	if m == 0 || n == 0 || k == 0 {
 		clear(acc[:m*n])
 		return
 	}
-	pairs := (m + 1) / 2
-	s.a16 = grow(s.a16, pairs*2*k)
-	s.w16 = grow(s.w16, 4*k)
-	s.edge = grow(s.edge, pairs*2*4)
-	packPairs(s.a16, a, m, k)
-	for j := 0; j < n; j += 4 {
-		cols := min(4, n-j)
-		packPanel(s.w16, w[j*k:(j+cols)*k], cols, k)
-		row := 0
-		if cols == 4 && m >= 2 {
-			dotTile2x4(&acc[j], 4*n, &s.a16[0], &s.w16[0], m/2, k)
-			row = m &^ 1
+	left, elementSize := tileOperand(a[:m*k], s)
+	t := tile{ldy: 4 * n, k: k}
+	for j := 0; j < n; j += panelRows {
+		t.w = &w[j*k]
+		if cols := n - j; cols < panelRows {
+			s.edge = grow(s.edge, m*panelRows)
+			t.y, t.ldy = unsafe.Pointer(&s.edge[0]), 4*panelRows
+			t.rows(left, elementSize, m)
+			for i := range m {
+				copy(acc[i*n+j:i*n+n], s.edge[i*panelRows:])
+			}
+			return
 		}
-		if row == m {
-			continue
-		}
-		dotTile2x4(&s.edge[0], 4*4, &s.a16[row*k], &s.w16[0], (m-row+1)/2, k)
-		for e := 0; row < m; row++ {
-			copy(acc[row*n+j:row*n+j+cols], s.edge[e:])
-			e += 4
-		}
+		t.y = unsafe.Pointer(&acc[j])
+		t.rows(left, elementSize, m)
 	}
 }
 
-// packPairs widens the rows of a in pairs: eight elements of one row, the same
-// eight of the next, and so on. An odd last row is paired with zeros. Values up
-// to 127 are the same signed.
-func packPairs(dst []int16, a []uint8, m, k int) {
-	if m%2 != 0 {
-		clear(dst[(m-1)*k:])
+// rows computes m rows of t's panel.
+func (t *tile) rows(left unsafe.Pointer, elementSize, m int) {
+	call := *t
+	whole := m / maxTileRows
+	if whole > 0 {
+		call.a, call.tiles = left, whole
+		tileOf(maxTileRows, &call)
 	}
+	if rest := m % maxTileRows; rest > 0 {
+		done := whole * maxTileRows
+		call.a, call.tiles = unsafe.Add(left, done*t.k*elementSize), 1
+		call.y = unsafe.Add(t.y, done*t.ldy)
+		if t.colScale != nil {
+			call.rowScale = (*float32)(unsafe.Add(unsafe.Pointer(t.rowScale), 4*done))
+			call.rowMin = (*float32)(unsafe.Add(unsafe.Pointer(t.rowMin), 4*done))
+		}
+		tileOf(rest, &call)
+	}
+}
+
+// blockBytes bounds the rows of the left operand that are multiplied with one
+// panel after the other, so that they stay in the second-level cache.
+const blockBytes = 256 << 10
+
+func linearSIMD128(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
+	if k == 0 {
+		linearGeneric(y, ldy, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
+		return
+	}
+	block := max(blockBytes/k, 4*maxTileRows) / maxTileRows * maxTileRows
+	for i := 0; i < m && n > 0; i += block {
+		rows := min(block, m-i)
+		linearBlock(y[i*ldy:], ldy, a[i*k:(i+rows)*k], rowScale[i:], rowMin[i:], w, colScale, colSum, bias, rows, n, k, accumulate, s)
+	}
+}
+
+func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
+	left, elementSize := tileOperand(a, s)
+	t := tile{ldy: 4 * ldy, k: k, rowScale: &rowScale[0], rowMin: &rowMin[0]}
+	if accumulate {
+		t.add = 1
+	}
+	whole := n / panelRows * panelRows
+	for j := 0; j < whole; j += panelRows {
+		t.w, t.y = &w[j*k], unsafe.Pointer(&y[j])
+		t.colScale, t.colSum = &colScale[j], &colSum[j]
+		if bias != nil {
+			t.bias = &bias[j]
+		}
+		t.rows(left, elementSize, m)
+	}
+	if whole == n {
+		return
+	}
+	var scales [3][panelRows]float32
+	copy(scales[0][:], colScale[whole:n])
+	copy(scales[1][:], colSum[whole:n])
+	t.w, t.colScale, t.colSum, t.bias = &w[whole*k], &scales[0][0], &scales[1][0], nil
+	if bias != nil {
+		copy(scales[2][:], bias[whole:n])
+		t.bias = &scales[2][0]
+	}
+	s.edge = grow(s.edge, m*panelRows)
+	t.y, t.ldy = unsafe.Pointer(&s.edge[0]), 4*panelRows
+	edge := unsafe.Slice((*float32)(t.y), m*panelRows)
 	for i := range m {
-		row := (*int8)(unsafe.Pointer(&a[i*k]))
-		widenVectors(&dst[i/2*2*k+i%2*8], row, k/16, 2*16)
+		copy(edge[i*panelRows:], y[i*ldy+whole:i*ldy+n])
 	}
-}
-
-// packPanel widens up to four rows of w: eight elements of each in turn. Rows
-// that are missing keep what dst held.
-func packPanel(dst []int16, w []int8, rows, k int) {
-	for j := range rows {
-		widenVectors(&dst[j*8], &w[j*k], k/16, 4*16)
+	t.rows(left, elementSize, m)
+	for i := range m {
+		copy(y[i*ldy+whole:i*ldy+n], edge[i*panelRows:])
 	}
 }
 

@@ -32,15 +32,12 @@ func fillS8(r *rand.Rand, w []int8) {
 func checkGemmU7S8(impl implementation, r *rand.Rand, fillA func(*rand.Rand, []uint8), fillW func(*rand.Rand, []int8), m, n, k int, s *Scratch) error {
 	kp := PadK(k)
 	// The guards of the operands would show in the result if they were read.
-	a, w := guard(m*kp, uint8(101)), guard(n*kp, int8(-103))
+	a, w := guard(m*kp, uint8(101)), guard(PanelLen(n, kp), int8(-103))
 	clear(a.data())
-	clear(w.data())
 	for i := range m {
 		fillA(r, a.data()[i*kp:i*kp+k])
 	}
-	for j := range n {
-		fillW(r, w.data()[j*kp:j*kp+k])
-	}
+	copy(w.data(), Pack(weights(r, fillW, n, k), n, kp))
 	acc, expect := guard(m*n, int32(-123456789)), make([]int32, m*n)
 	aBefore, wBefore := a.clone(), w.clone()
 	impl.gemmU7S8(acc.data(), a.data(), w.data(), m, n, kp, s)
@@ -55,6 +52,56 @@ func checkGemmU7S8(impl implementation, r *rand.Rand, fillA func(*rand.Rand, []u
 		return fmt.Errorf("%s: an operand was changed", shape)
 	}
 	return acc.check(shape)
+}
+
+// weights returns n rows of k weights, padded.
+func weights(r *rand.Rand, fill func(*rand.Rand, []int8), n, k int) []int8 {
+	kp := PadK(k)
+	w := make([]int8, n*kp)
+	for j := range n {
+		fill(r, w[j*kp:j*kp+k])
+	}
+	return w
+}
+
+// checkLinear compares impl with the generic kernels, bit for bit.
+func checkLinear(impl implementation, r *rand.Rand, m, n, k, pad int, s *Scratch) error {
+	kp, ldy := PadK(k), n+pad
+	a, w := guard(m*kp, uint8(101)), guard(PanelLen(n, kp), int8(-103))
+	fillU7(r, a.data())
+	copy(w.data(), Pack(weights(r, fillS8, n, k), n, kp))
+	rowScale, rowMin := floats(r, m), floats(r, m)
+	colScale, colSum := floats(r, n), floats(r, n)
+	for _, bias := range [][]float32{nil, floats(r, n).data()} {
+		for _, accumulate := range []bool{false, true} {
+			what := fmt.Sprintf("linear of %d×%d×%d, leading dimension %d, bias %t, accumulate %t", m, n, k, ldy, bias != nil, accumulate)
+			y := floats(r, span(m, n, ldy))
+			want := y.clone()
+			impl.linear(y.data(), ldy, a.data(), rowScale.data(), rowMin.data(), w.data(), colScale.data(), colSum.data(), bias, m, n, kp, accumulate, s)
+			linearGeneric(want.data(), ldy, a.data(), rowScale.data(), rowMin.data(), w.data(), colScale.data(), colSum.data(), bias, m, n, kp, accumulate, &Scratch{})
+			if err := firstError(sameBits(what, y.data(), want.data()), y.check(what)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sweepLinear holds impl to the generic kernels over shapes around the tile.
+func sweepLinear(impl implementation, seed uint64) error {
+	r := rand.New(rand.NewPCG(seed, 14))
+	var s Scratch
+	for _, m := range tileRows {
+		for _, n := range tileCols {
+			for _, k := range []int{1, 16, 47, 64} {
+				if err := checkLinear(impl, r, m, n, k, m%3, &s); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	// Several blocks of rows.
+	return checkLinear(impl, r, 71, 9, 16384, 0, &s)
 }
 
 // sweepGemmU7S8 holds impl to the generic kernel over shapes around the tile.
@@ -115,6 +162,38 @@ func sweepGemm(impl implementation, seed uint64) error {
 
 func TestGemmU7S8(t *testing.T) {
 	require.NoError(t, sweepGemmU7S8(dispatched, newSeed(t)))
+}
+
+func TestLinear(t *testing.T) {
+	require.NoError(t, sweepLinear(dispatched, newSeed(t)))
+}
+
+// TestPack holds the place of every weight to what Pack does.
+func TestPack(t *testing.T) {
+	r := rand.New(rand.NewPCG(newSeed(t), 15))
+	for _, n := range tileCols {
+		for _, k := range []int{16, 48} {
+			w := weights(r, fillS8, n, k)
+			packed := Pack(slices.Clone(w), n, k)
+			require.Len(t, packed, PanelLen(n, k))
+			place, rest := make([]bool, len(packed)), 0
+			for j := range n {
+				for p := range k {
+					require.Equal(t, w[j*k+p], packed[packedAt(j, p, k)], "%d×%d: [%d,%d]", n, k, j, p)
+					place[packedAt(j, p, k)] = true
+				}
+			}
+			for i, used := range place {
+				if !used {
+					require.Zero(t, packed[i], "padding")
+					rest++
+				}
+			}
+			require.Equal(t, PanelLen(n, k)-n*k, rest, "no two weights share a place")
+		}
+	}
+	inPlace := weights(r, fillS8, 16, 32)
+	require.Same(t, &inPlace[0], &Pack(inPlace, 16, 32)[0])
 }
 
 func TestGemm(t *testing.T) {

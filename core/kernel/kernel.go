@@ -13,7 +13,7 @@
 // Lengths are the caller's promise; a slice that is too short panics.
 package kernel
 
-//go:generate go run ./gen simd128_wasm.s
+//go:generate go run ./gen
 
 // Align is the multiple to which the inner dimension of an integer product is
 // padded.
@@ -30,12 +30,14 @@ func Name() string { return name() }
 // never shrunk. The zero value is ready. It serves one call at a time.
 type Scratch struct {
 	a16  []int16 // left operand, widened
-	w16  []int16 // panel of the right operand's rows, widened
-	edge []int32 // results of tiles that reach over the edge
+	acc  []int32 // integer results
+	edge []int32 // bits of the results of tiles that reach over the edge
+	a8   []uint8 // left operand with zero rows up to a tile's number
+	w8   []int8  // panel of the right operand's rows
 }
 
 // grow returns b with length n, keeping nothing of its contents.
-func grow[T int16 | int32](b []T, n int) []T {
+func grow[T int8 | uint8 | int16 | int32](b []T, n int) []T {
 	if cap(b) < n {
 		return make([]T, n)
 	}

@@ -24,6 +24,7 @@ func newSeed(t testing.TB) uint64 {
 // implementation is one set of kernels, for a sweep to run.
 type implementation struct {
 	gemmU7S8       func(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch)
+	linear         func(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch)
 	gemm           func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int)
 	quantizeRows   func(q []uint8, rowScale, rowMin []float32, x []float32, m, k int)
 	dequantizeRows func(y []float32, acc []int32, rowScale, rowMin, colScale, colSum, bias []float32, m, n int, accumulate bool)
@@ -40,11 +41,11 @@ type implementation struct {
 var (
 	// dispatched is what this build uses.
 	dispatched = implementation{
-		gemmU7S8, gemm, quantizeRows, dequantizeRows, add, axpy, scale, dot,
+		gemmU7S8, linear, gemm, quantizeRows, dequantizeRows, add, axpy, scale, dot,
 		layerNormRow, softmaxRow, quickGELU, gelu,
 	}
 	generic = implementation{
-		gemmU7S8Generic, gemmGeneric, quantizeRowsGeneric, dequantizeRowsGeneric, addGeneric, axpyGeneric, scaleGeneric, dotGeneric,
+		gemmU7S8Generic, linearGeneric, gemmGeneric, quantizeRowsGeneric, dequantizeRowsGeneric, addGeneric, axpyGeneric, scaleGeneric, dotGeneric,
 		layerNormRowGeneric, softmaxRowGeneric, quickGELUGeneric, geluGeneric,
 	}
 )

@@ -5,6 +5,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,7 +29,7 @@ func TestGemmU7S8AgainstGorgonia(t *testing.T) {
 		a, w, acc := make([]uint8, m*k), make([]int8, n*k), make([]int32, m*n)
 		fillU7(r, a)
 		fillS8(r, w)
-		GemmU7S8(acc, a, w, m, n, k, &Scratch{})
+		GemmU7S8(acc, a, Pack(slices.Clone(w), n, k), m, n, k, &Scratch{})
 		left, right := make([]float64, m*k), make([]float64, k*n)
 		for i, v := range a {
 			left[i] = float64(v)

@@ -32,16 +32,20 @@ func QuantizeRows(q []uint8, scale, min []float32, x []float32, m, k int) {
 func DequantizeRows(y []float32, acc []int32, rowScale, rowMin, colScale, colSum, bias []float32, m, n int, accumulate bool) {
 	checkMatrix(len(y), n, m, n, shortDst)
 	checkMatrix(len(acc), n, m, n, shortSrc)
+	checkScales(rowScale, rowMin, colScale, colSum, bias, m, n)
+	dequantizeRows(y, acc, rowScale, rowMin, colScale, colSum, bias, m, n, accumulate)
+}
+
+func checkScales(rowScale, rowMin, colScale, colSum, bias []float32, m, n int) {
 	if len(rowScale) < m || len(rowMin) < m {
 		panic(shortRow)
 	}
 	if len(colScale) < n || len(colSum) < n || bias != nil && len(bias) < n {
 		panic(shortCol)
 	}
-	dequantizeRows(y, acc, rowScale, rowMin, colScale, colSum, bias, m, n, accumulate)
 }
 
-// RowSums sets dst[j] = Σ_k w[j,k] for w (n×k), exact for k ≤ 131072.
+// RowSums sets dst[j] = Σ_k w[j,k] for w (n×k), not packed, exact for k ≤ 131072.
 func RowSums(dst []float32, w []int8, n, k int) {
 	checkMatrix(len(w), k, n, k, shortSrc)
 	if len(dst) < n {

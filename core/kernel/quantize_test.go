@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,7 +47,7 @@ func TestGemmU7S8Scratch(t *testing.T) {
 		m, n, k := r.IntN(20), r.IntN(20), 1+r.IntN(100)
 		require.NoError(t, checkGemmU7S8(dispatched, r, fillU7, fillS8, m, n, k, &s))
 	}
-	a, w, acc := make([]uint8, 5*64), make([]int8, 7*64), make([]int32, 5*7)
+	a, w, acc := make([]uint8, 5*64), make([]int8, PanelLen(7, 64)), make([]int32, 5*7)
 	GemmU7S8(acc, a, w, 5, 7, 64, &s)
 	assert.Zero(t, testing.AllocsPerRun(10, func() { GemmU7S8(acc, a, w, 5, 7, 64, &s) }))
 }
@@ -153,9 +154,13 @@ func TestLinearLayer(t *testing.T) {
 	q, rowScale, rowMin := make([]uint8, m*kp), make([]float32, m), make([]float32, m)
 	acc, colSum, y := make([]int32, m*n), make([]float32, n), make([]float32, m*n)
 	QuantizeRows(q, rowScale, rowMin, x, m, k)
-	GemmU7S8(acc, q, w, m, n, kp, &Scratch{})
+	packed := Pack(slices.Clone(w), n, kp)
+	GemmU7S8(acc, q, packed, m, n, kp, &Scratch{})
 	RowSums(colSum, w, n, kp)
 	DequantizeRows(y, acc, rowScale, rowMin, colScale, colSum, bias, m, n, false)
+	whole := make([]float32, m*n)
+	Linear(whole, n, q, rowScale, rowMin, packed, colScale, colSum, bias, m, n, kp, false, &Scratch{})
+	require.NoError(t, sameBits("Linear", whole, y))
 	for i := range m {
 		for j := range n {
 			want, weight := float64(bias[j]), 0.0
@@ -182,11 +187,27 @@ func TestMisusePanics(t *testing.T) {
 		text string
 		call func()
 	}{
-		"GemmU7S8 k":         {badPad, func() { GemmU7S8(nil, nil, nil, 1, 1, 15, &Scratch{}) }},
-		"GemmU7S8 m":         {badDim, func() { GemmU7S8(nil, nil, nil, -1, 1, 16, &Scratch{}) }},
-		"GemmU7S8 acc":       {shortDst, func() { GemmU7S8(make([]int32, 3), make([]uint8, 32), make([]int8, 32), 2, 2, 16, &Scratch{}) }},
-		"GemmU7S8 a":         {shortSrc, func() { GemmU7S8(make([]int32, 4), make([]uint8, 31), make([]int8, 32), 2, 2, 16, &Scratch{}) }},
-		"GemmU7S8 w":         {shortSrc, func() { GemmU7S8(make([]int32, 4), make([]uint8, 32), make([]int8, 31), 2, 2, 16, &Scratch{}) }},
+		"GemmU7S8 k":   {badPad, func() { GemmU7S8(nil, nil, nil, 1, 1, 15, &Scratch{}) }},
+		"GemmU7S8 m":   {badDim, func() { GemmU7S8(nil, nil, nil, -1, 1, 16, &Scratch{}) }},
+		"GemmU7S8 acc": {shortDst, func() { GemmU7S8(make([]int32, 3), make([]uint8, 32), make([]int8, 32), 2, 2, 16, &Scratch{}) }},
+		"GemmU7S8 a":   {shortSrc, func() { GemmU7S8(make([]int32, 4), make([]uint8, 31), make([]int8, 32), 2, 2, 16, &Scratch{}) }},
+		"GemmU7S8 w":   {shortSrc, func() { GemmU7S8(make([]int32, 4), make([]uint8, 32), make([]int8, 31), 2, 2, 16, &Scratch{}) }},
+		"GemmU7S8 panels": {shortSrc, func() {
+			GemmU7S8(make([]int32, 4), make([]uint8, 32), make([]int8, PanelLen(2, 16)-1), 2, 2, 16, &Scratch{})
+		}},
+		"Linear y": {shortDst, func() {
+			Linear(f(3), 2, make([]uint8, 32), f(2), f(2), make([]int8, 128), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
+		}},
+		"Linear w": {shortSrc, func() {
+			Linear(f(4), 2, make([]uint8, 32), f(2), f(2), make([]int8, 31), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
+		}},
+		"Linear row": {shortRow, func() {
+			Linear(f(4), 2, make([]uint8, 32), f(1), f(2), make([]int8, 128), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
+		}},
+		"Linear col": {shortCol, func() {
+			Linear(f(4), 2, make([]uint8, 32), f(2), f(2), make([]int8, 128), f(2), f(1), nil, 2, 2, 16, false, &Scratch{})
+		}},
+		"Pack":               {badPad, func() { Pack(make([]int8, 15), 1, 15) }},
 		"Gemm y":             {shortDst, func() { Gemm(f(3), 2, f(4), 2, f(4), 2, 2, 2, 2) }},
 		"Gemm x":             {shortSrc, func() { Gemm(f(4), 2, f(3), 2, f(4), 2, 2, 2, 2) }},
 		"Gemm b":             {shortSrc, func() { Gemm(f(4), 2, f(4), 2, f(3), 2, 2, 2, 2) }},

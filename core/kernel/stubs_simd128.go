@@ -8,14 +8,6 @@ import "math"
 // vectors of four float32, one of each pointer that is not a result. What is
 // written "[4]" is one value for each lane.
 
-// dotTile2x4 computes two rows of four results for each row pair: acc[i,j] =
-// Σ_k a[i,k]·w[j,k], rows of acc being stride bytes apart. a holds interleaved
-// row pairs, w one panel of four interleaved rows (see widenVectors); k is a
-// multiple of Align.
-//
-//go:noescape
-func dotTile2x4(acc *int32, stride int, a, w *int16, pairs, k int)
-
 // gemmTile4x8 computes four rows of y = x·b for 8·tiles columns; the leading
 // dimensions are in bytes.
 //

@@ -4,14 +4,17 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func TestGeneratedFileIsCurrent(t *testing.T) {
-	committed, err := os.ReadFile("../simd128_wasm.s")
-	require.NoError(t, err)
-	assert.True(t, source() == string(committed), "simd128_wasm.s is not what gen writes: run go generate ./core/kernel")
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	for name, source := range sources() {
+		committed, err := os.ReadFile(filepath.Join("..", name))
+		require.NoError(t, err)
+		assert.True(t, source == string(committed), "%s is not what gen writes: run go generate ./core/kernel", name)
+	}
 }

@@ -60,7 +60,7 @@ var All = []Case{
 
 func product8(m, k, n, perPhoto int, what string) Case {
 	return Case{"int8 GEMM " + shape(m, k, n) + ", " + what, m * k * n, true, perPhoto, func() (reset, call func()) {
-		a, w, acc := make([]uint8, m*k), make([]int8, n*k), make([]int32, m*n)
+		a, w, acc := make([]uint8, m*k), make([]int8, kernel.PanelLen(n, k)), make([]int32, m*n)
 		r := rand.New(rand.NewPCG(1, 1))
 		for i := range a {
 			a[i] = uint8(r.IntN(128))
