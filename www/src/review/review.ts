@@ -4,7 +4,7 @@ import { bestOf, fromStored, Names, pack, toStored, unpack, type Packed } from "
 import { Events } from "./events";
 import { History } from "./history";
 import { Tally } from "./tally";
-import type { Answer, Counts, Decision, Item, Mark, Marks, Method, NewItem, Patch, ReviewEvents, Source, StoredItem, StoredMarks, Undone } from "./types";
+import type { Answer, Counts, Decision, Item, Mark, Marks, Method, NewItem, Patch, ReviewEvents, Source, StoredItem, Undone } from "./types";
 
 export const maxTag = 60; // characters
 export const maxTags = 30; // of one item
@@ -164,7 +164,7 @@ export class Review {
     this.put({
       id, name, path, size, modified, width, height, state, reason,
       embedding: undefined, best: undefined, content: "", duplicateOf: 0, attached: true,
-      decision: "none", tags: [], corrected: "",
+      ...unmarked,
     });
     return id;
   }
@@ -348,21 +348,17 @@ export class Review {
     return { id, name, path, size, modified, width, height, state, reason, embedding, answer, content, duplicateOf };
   }
 
-  /** Puts kept items into an empty review. Their files are missing until they are added again. */
-  restore(items: readonly StoredItem[], marks: readonly StoredMarks[]): void {
-    const byId = new Map(marks.map((m) => [m.id, m]));
+  /** Puts kept items into the review. Their files are missing until they are added again. */
+  restore(items: readonly StoredItem[], marks: ReadonlyMap<number, Marks>): void {
     this.batch(() => {
-      for (const { answer, ...stored } of [...items].sort((a, b) => a.id - b.id)) {
+      for (const { answer, ...stored } of items) {
         const { id } = stored;
-        let best;
-        if (answer) {
-          const packed = fromStored(answer, this.names);
+        const packed = answer && fromStored(answer, this.names);
+        if (packed) {
           this.answers.set(id, packed);
-          best = bestOf(packed, this.names);
         }
-        const kept = byId.get(id);
-        const own: Marks = kept ? marksOf(kept) : { decision: "none", tags: [], corrected: "" };
-        this.put({ ...stored, ...own, best, attached: false });
+        const own = marks.get(id) ?? unmarked;
+        this.put({ ...stored, ...marksOf(own), best: packed && bestOf(packed, this.names), attached: false });
         this.lastId = Math.max(this.lastId, id);
       }
     });
@@ -414,6 +410,8 @@ function set(ids: Set<number>, id: number, on: boolean): void {
 function fileKey({ name, size, modified }: { name: string; size: number; modified: number }): string {
   return `${size} ${modified} ${name}`;
 }
+
+export const unmarked: Marks = { decision: "none", tags: [], corrected: "" };
 
 export function marksOf({ decision, tags, corrected }: Marks): Marks {
   return { decision, tags, corrected };

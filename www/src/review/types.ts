@@ -192,50 +192,63 @@ export interface StoredAnswer {
   joints: Float32Array; // as rationales
 }
 
+/** Decisions know their file, so that they find it again where its item was not written yet. */
 export interface StoredMarks extends Marks {
   id: number;
+  name: string;
+  path: string;
+  size: number;
+  modified: number;
 }
 
 /** What is kept beside the items. */
 export interface SessionInfo {
   created: number; // milliseconds since 1970
   model: string; // SHA-256 of the weights; embeddings of other weights are of no use
-  labels: string; // label pack as JSON, "" for the shipped one
-  revision: number; // of the labels
+  labels: string; // label pack as JSON
+  shipped: boolean; // labels are those that came with the page
+  revision: number; // of the labels, see Review.useLabels
   method: Method;
   keepImages: boolean;
   settings: Record<string, unknown>; // the page's own, plain data
 }
 
+/** What was kept beside the items. */
 export interface StoredSession {
-  info: SessionInfo;
-  items: StoredItem[];
+  info: SessionInfo | undefined;
   marks: StoredMarks[];
+  images: number[]; // ids whose bytes are kept
   /** Folders that were opened with a handle; they need permission again. */
   folders: FileSystemDirectoryHandle[];
 }
 
-/** Keeps one session. Methods never reject: what goes wrong is told to onProblem once, and the review goes on in memory. */
+/** Things to be written together, or not at all. */
+export interface Write {
+  info?: SessionInfo;
+  items?: readonly StoredItem[];
+  marks?: readonly StoredMarks[];
+  images?: readonly (readonly [id: number, image: Blob])[];
+  folders?: readonly FileSystemDirectoryHandle[]; // beside those that are there
+  removed?: readonly number[]; // ids of which nothing is to be left
+  removedImages?: readonly number[]; // ids whose bytes are not to be kept any longer
+  /** Resolve only when it is on disk. */
+  durable?: boolean;
+}
+
+/** Keeps one session. What goes wrong is told to onProblem, once for each kind; the review goes on in memory. */
 export interface SessionStore {
   /** Whether anything is being kept. */
   readonly works: boolean;
-  onProblem: (problem: StoreProblem, detail: string) => void;
-  /** Returns the session that was kept, if there is one. */
-  load(): Promise<StoredSession | undefined>;
-  saveInfo(info: SessionInfo): Promise<void>;
-  /** Writes soon, many items at a time. */
-  saveItems(items: readonly StoredItem[]): void;
-  /** Resolves when the decisions are on disk, with items that wait to be written. */
-  saveMarks(marks: readonly StoredMarks[]): Promise<void>;
-  saveFolder(handle: FileSystemDirectoryHandle): Promise<void>;
-  /** Keeps image bytes; only where the user asked for it. */
-  saveImage(id: number, image: Blob): Promise<void>;
+  load(): Promise<StoredSession>;
+  /** Returns the items that were kept, some at a time. */
+  items(): AsyncIterable<StoredItem[]>;
+  /** Says whether it was written; never rejects. */
+  write(change: Write): Promise<boolean>;
   image(id: number): Promise<Blob | undefined>;
-  remove(ids: readonly number[]): Promise<void>;
-  /** Writes what waits. */
-  flush(): Promise<void>;
   close(): void;
 }
+
+export type OnProblem = (problem: StoreProblem, detail: string) => void;
 
 /** One kind of thing that "delete everything" deleted. */
 export interface Deleted {
