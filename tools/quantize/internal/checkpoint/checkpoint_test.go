@@ -99,6 +99,8 @@ func TestLicense(t *testing.T) {
 	dir := checkpointtest.Copy(t, "tiny")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "MODEL_CARD.md"), []byte("# tiny\n"), 0o644))
 	assert.Equal(t, "see MODEL_CARD.md", open(t, dir).License)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "MODEL_CARD.md"), []byte("---\ntags:\n- clip\nlicense: \"mit\"\n---\nlicense: no\n"), 0o644))
+	assert.Equal(t, "mit", open(t, dir).License)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "LICENSE"), []byte("\n# MIT License\n\nmore\n"), 0o644))
 	assert.Equal(t, "MIT License", open(t, dir).License)
 }
@@ -168,23 +170,22 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		{"no config", remove(config), "config.json: no such file"},
 		{"config is no JSON", write(config, "{"), "config.json: unexpected end of JSON input"},
-		{"SigLIP", set(config, "siglip", "model_type"), `SigLIP (model_type "siglip") is not supported`},
+		{"SigLIP", set(config, "siglip", "model_type"), `SigLIP (model_type "siglip") is not supported: want a CLIPModel, model_type "clip"`},
+		{"BLIP", set(config, "blip", "model_type"), `BLIP (model_type "blip") is not supported`},
+		{"EVA", both(set(config, "evaclip", "model_type"), set(config, []string{"EvaCLIPModel"}, "architectures")), `EVA-CLIP (model_type "evaclip") is not supported`},
 		{"SigLIP tensors", renamed("vision_model.head.probe"), "belongs to SigLIP"},
-		{"other model", set(config, "altclip", "model_type"), `model_type "altclip" is not supported: want "clip"`},
+		{"other model", set(config, "altclip", "model_type"), `AltCLIP (model_type "altclip") is not supported`},
 		{"one tower", set(config, []string{"CLIPTextModel"}, "architectures"), `architecture "CLIPTextModel" is not supported`},
 		{"ResNet", set(config, []int{3, 4, 6, 3}, "vision_config", "layers"), "ResNet image tower is not supported"},
-		{"ResNet of open_clip", both(remove(config), write("open_clip_config.json", `{"model_cfg": {"vision_cfg": {"layers": [3, 4, 6, 3]}}}`)),
-			"open_clip_config.json: CLIP with a ResNet image tower is not supported"},
 		{"ResNet tensors", renamed("visual.attnpool.c_proj.weight"), "ResNet image tower"},
-		{"open_clip", both(remove(config), write("open_clip_config.json", `{"model_cfg": {"vision_cfg": {"layers": 12}}}`)),
-			"convert the checkpoint to the Hugging Face layout"},
-		{"open_clip tensors", renamed("visual.conv1.weight"), "convert the checkpoint to the Hugging Face layout"},
+		{"open_clip tensors", renamed("visual.conv1.weight"), "is named as in open_clip: put the checkpoint's open_clip_config.json"},
+		{"BLIP tensors", renamed("text_decoder.bert.embeddings.word_embeddings.weight"), "belongs to BLIP"},
 		{"activation", set(config, "relu", "text_config", "hidden_act"), `text_config.hidden_act "relu" is not supported`},
 		{"epsilon", set(config, 0, "vision_config", "layer_norm_eps"), "vision_config.layer_norm_eps is 0"},
-		{"heads", set(config, 5, "vision_config", "num_attention_heads"), "hidden_size 32 is not a multiple of num_attention_heads 5"},
+		{"heads", set(config, 5, "vision_config", "num_attention_heads"), "vision_config.hidden_size 32 is not a multiple of vision_config.num_attention_heads 5"},
 		{"layers", set(config, -1, "text_config", "num_hidden_layers"), "text_config.num_hidden_layers is -1: want 1 to"},
 		{"projection", set(config, 1<<30, "projection_dim"), "projection_dim is 1073741824: want 1 to 1048576"},
-		{"patches", set(config, 7, "vision_config", "patch_size"), "image_size 24 is not a multiple of patch_size 7"},
+		{"patches", set(config, 7, "vision_config", "patch_size"), "vision_config.image_size 24 is not a multiple of vision_config.patch_size 7"},
 		{"channels", set(config, 1, "vision_config", "num_channels"), "num_channels is 1: want 3"},
 
 		{"no preprocessor", remove(image), "preprocessor_config.json: no such file"},
@@ -202,7 +203,9 @@ func TestOpenErrors(t *testing.T) {
 		{"no tokenizer", remove(tokenizer, "vocab.json", "merges.txt"), "found neither tokenizer.json nor vocab.json"},
 		{"no merges", remove(tokenizer, "merges.txt"), "merges.txt: no such file"},
 		{"bad merge", both(remove(tokenizer), write("merges.txt", "#version: 0.2\nth\n")), `merges.txt: line 2 is "th": want two tokens`},
-		{"vocabulary size", set(config, 641, "text_config", "vocab_size"), "640 tokens, text_config.vocab_size is 641"},
+		{"vocabulary size", set(config, 641, "text_config", "vocab_size"), "640 tokens, the token embedding of config.json has 641"},
+		{"end token is not the last", both(set(config, 2, "text_config", "eos_token_id"), swapTokens("<|endoftext|>", "<|startoftext|>")),
+			`"<|endoftext|>" is token 638 of 640: want it last`},
 		{"not BPE", set(tokenizer, "WordPiece", "model", "type"), `model.type is "WordPiece": want "BPE"`},
 		{"no word ends", set(tokenizer, nil, "model", "end_of_word_suffix"), `model.end_of_word_suffix is "": want "</w>"`},
 		{"vocabulary is no object", set(tokenizer, 7, "model", "vocab"), "tokenizer.json: malformed"},
@@ -219,8 +222,6 @@ func TestOpenErrors(t *testing.T) {
 		{"start token", set(config, 0, "text_config", "bos_token_id"), `bos_token_id is 0, the tokenizer's "<|startoftext|>" is 638`},
 
 		{"no model", remove("model.safetensors"), "model.safetensors: no such file"},
-		{"shards", both(remove("model.safetensors"), write("model.safetensors.index.json", "{}")), "split into several files"},
-		{"pickle", both(remove("model.safetensors"), write("pytorch_model.bin", "")), "save it again as model.safetensors"},
 		{"empty model", write("model.safetensors", ""), "file of 0 bytes is no safetensors file"},
 		{"header too long", write("model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}"), "header of 18446744073709551615 bytes in a file of 10"},
 		{"truncated model", func(t *testing.T, dir string) {
@@ -265,6 +266,17 @@ func tokenizerWithout(token, renamed string) func(t *testing.T, dir string) {
 			require.True(t, ok)
 			delete(vocab, token)
 			vocab[renamed] = id
+		})
+	}
+}
+
+// swapTokens gives two tokens each other's ids.
+func swapTokens(a, b string) func(t *testing.T, dir string) {
+	return func(t *testing.T, dir string) {
+		checkpointtest.EditJSON(t, dir, "tokenizer.json", func(o map[string]any) {
+			o["added_tokens"] = nil
+			vocab := o["model"].(map[string]any)["vocab"].(map[string]any)
+			vocab[a], vocab[b] = vocab[b], vocab[a]
 		})
 	}
 }
@@ -314,4 +326,39 @@ func FuzzParseTokenizer(f *testing.F) {
 			require.Contains(t, tok.Vocab, m[0]+m[1])
 		}
 	})
+}
+
+// Early configurations say everything twice: transformers takes the dict, with its own defaults for the rest.
+func TestEarlyConfiguration(t *testing.T) {
+	c, err := parseConfig([]byte(`{
+		"model_type": "clip", "projection_dim": 768,
+		"text_config": {"hidden_size": 1, "eos_token_id": 2, "bos_token_id": 0, "hidden_act": "gelu"},
+		"text_config_dict": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "projection_dim": 768},
+		"vision_config": {"patch_size": 14, "hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24},
+		"vision_config_dict": null
+	}`))
+	require.NoError(t, err)
+	assert.Equal(t, Tower{768, 3072, 12, 12, "quick_gelu", 1e-5}, c.Text.Tower)
+	assert.Equal(t, []int{49406, 49407}, []int{c.Text.BOS, c.Text.EOS})
+	assert.Equal(t, Tower{1024, 4096, 24, 16, "quick_gelu", 1e-5}, c.Vision.Tower)
+	assert.Equal(t, 14, c.Vision.PatchSize)
+}
+
+func TestModelTypeMayBeAbsent(t *testing.T) {
+	dir := checkpointtest.Copy(t, "tiny")
+	checkpointtest.EditJSON(t, dir, "config.json", func(o map[string]any) { delete(o, "model_type") })
+	open(t, dir)
+}
+
+// Some writers store the logit scale as a vector of one value.
+func TestLogitScaleOfOneValue(t *testing.T) {
+	dir := checkpointtest.Copy(t, "tiny")
+	checkpointtest.EditTensors(t, dir, func(x []safetensors.TensorData) []safetensors.TensorData {
+		require.Equal(t, "logit_scale", x[0].Name)
+		x[0].Shape = []int{1}
+		return x
+	})
+	w, err := open(t, dir).Load("logit_scale")
+	require.NoError(t, err)
+	assert.True(t, w.IsScalar())
 }

@@ -163,10 +163,10 @@ func readVocabAndMerges(dir string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// check reports a vocabulary that is not in CLIP's form or does not fit the text tower.
-func (t *Tokenizer) check(c *Text) error {
+// check reports a vocabulary that is not in CLIP's form or does not fit the text tower, which config describes.
+func (t *Tokenizer) check(c *Text, config string) error {
 	if len(t.Vocab) != c.VocabSize {
-		return fmt.Errorf("tokenizer: %d tokens, text_config.vocab_size is %d", len(t.Vocab), c.VocabSize)
+		return fmt.Errorf("tokenizer: %d tokens, the token embedding of %s has %d (vocab_size)", len(t.Vocab), config, c.VocabSize)
 	}
 	ids := make(map[string]int, len(t.Vocab))
 	for id, token := range t.Vocab {
@@ -194,11 +194,15 @@ func (t *Tokenizer) check(c *Text) error {
 		}
 		seen[m] = true
 	}
-	return t.checkSpecial(c, ids)
+	return t.checkSpecial(c, config, ids)
 }
 
-// checkSpecial sets the ids of the start and end tokens. Early CLIP configurations say 0 and 2, which no code obeys.
-func (t *Tokenizer) checkSpecial(c *Text, ids map[string]int) error {
+// legacyEOS is the end token's id in early configurations. It is not that token's; it stands for a rule: the text tower's
+// output is taken at the token with the highest id.
+const legacyEOS = 2
+
+// checkSpecial sets the ids of the start and end tokens.
+func (t *Tokenizer) checkSpecial(c *Text, config string, ids map[string]int) error {
 	bos, ok := ids[startTok]
 	if !ok {
 		return fmt.Errorf("tokenizer: no token %q", startTok)
@@ -207,13 +211,16 @@ func (t *Tokenizer) checkSpecial(c *Text, ids map[string]int) error {
 	if !ok {
 		return fmt.Errorf("tokenizer: no token %q", endTok)
 	}
-	if c.EOS != 2 {
-		if c.BOS != bos {
-			return fmt.Errorf("%s: text_config.bos_token_id is %d, the tokenizer's %q is %d", configFile, c.BOS, startTok, bos)
+	switch {
+	case c.EOS == legacyEOS && eos != legacyEOS:
+		if eos != len(t.Vocab)-1 {
+			return fmt.Errorf("tokenizer: %q is token %d of %d: want it last, as %s takes a text's end for the token with the highest id",
+				endTok, eos, len(t.Vocab), config)
 		}
-		if c.EOS != eos {
-			return fmt.Errorf("%s: text_config.eos_token_id is %d, the tokenizer's %q is %d", configFile, c.EOS, endTok, eos)
-		}
+	case c.BOS != bos:
+		return fmt.Errorf("%s: text_config.bos_token_id is %d, the tokenizer's %q is %d", config, c.BOS, startTok, bos)
+	case c.EOS != eos:
+		return fmt.Errorf("%s: text_config.eos_token_id is %d, the tokenizer's %q is %d", config, c.EOS, endTok, eos)
 	}
 	c.BOS, c.EOS = bos, eos
 	return nil
