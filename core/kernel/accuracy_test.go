@@ -176,8 +176,8 @@ func TestSameBitsEverywhere(t *testing.T) {
 	h.Write(q)
 	w, acc, colSum := make([]int8, n*PadK(k)), make([]int32, m*n), make([]float32, n)
 	fillS8(r, w)
-	GemmU7S8(acc, q, w, m, n, PadK(k), &Scratch{})
 	RowSums(colSum, w, n, PadK(k))
+	GemmU7S8(acc, q, Pack(w, n, PadK(k)), m, n, PadK(k), &Scratch{})
 	DequantizeRows(y, acc, rowScale, rowMin, b[:n], colSum, b[n:2*n], m, n, true)
 	add(y)
 	for _, f := range []func([]float32){

@@ -7,6 +7,11 @@
 // the current directory as its root and working directory, the directory for
 // temporary files as /tmp, and ECOR_DATA read-only as /ecor-data. Its exit code is passed on. Compiled code is
 // cached below ECOR_CACHE or the user's cache directory.
+//
+// With -chromium before its name the program runs in Chromium instead, which has
+// relaxed SIMD: go test -tags relaxed -exec "$PWD/dist/wasirun -chromium".
+// Programs that need no files run there. Where there is no Chromium wasirun
+// says so and ends with 0, or with 1 where ECOR_REQUIRE_BROWSER is 1.
 package main
 
 import (
@@ -21,6 +26,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/ecor-clip/ecor/www/browser"
 )
 
 // Where the program finds the directory that ECOR_DATA names, and temporary
@@ -31,13 +38,19 @@ const (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: wasirun PROGRAM.wasm [ARGUMENT]...")
+	args, start := os.Args[1:], run
+	if len(args) > 0 && args[0] == "-chromium" {
+		args, start = args[1:], runInChromium
+	}
+	if len(args) == 0 {
+		fmt.Fprintln(os.Stderr, "usage: wasirun [-chromium] PROGRAM.wasm [ARGUMENT]...")
 		os.Exit(2)
 	}
-	err := run(context.Background(), os.Args[1], os.Args[1:])
+	err := start(context.Background(), args[0], args)
 	var exit *sys.ExitError
 	switch {
+	case errors.Is(err, browser.ErrNone) && os.Getenv("ECOR_REQUIRE_BROWSER") != "1":
+		fmt.Println("not run:", err)
 	case errors.As(err, &exit):
 		os.Exit(int(exit.ExitCode()))
 	case err != nil:

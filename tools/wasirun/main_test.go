@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/www/browser"
 )
 
 // TestMain turns the test binary into wasirun itself where asked to.
@@ -84,4 +88,39 @@ func TestErrors(t *testing.T) {
 	_, stderr, code = wasirun(t, ".", nil, notWasm)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "wasirun: ")
+}
+
+func TestChromium(t *testing.T) {
+	if _, err := browser.Find(); errors.Is(err, browser.ErrNone) && os.Getenv("ECOR_REQUIRE_BROWSER") != "1" {
+		t.Skip(err)
+	}
+	program := filepath.Join(t.TempDir(), "exit.wasm")
+	build := exec.Command("go", "build", "-o", program, "./testdata/exit")
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for args, want := range map[string]int{"": 0, "a b": 2} {
+		stdout, stderr, code := wasirun(t, t.TempDir(), nil, append([]string{"-chromium", program}, strings.Fields(args)...)...)
+		assert.Equal(t, fmt.Sprintf("arguments: %s\nnote\n", args), stdout)
+		assert.Empty(t, stderr)
+		assert.Equal(t, want, code)
+	}
+
+	trap := filepath.Join(t.TempDir(), "trap.wasm")
+	require.NoError(t, os.WriteFile(trap, []byte("\x00asm\x01\x00\x00\x00"+
+		"\x01\x04\x01\x60\x00\x00"+"\x03\x02\x01\x00"+"\x07\x0a\x01\x06_start\x00\x00"+"\x0a\x05\x01\x03\x00\x00\x0b"), 0o600))
+	_, stderr, code := wasirun(t, t.TempDir(), nil, "-chromium", trap)
+	assert.Contains(t, stderr, "unreachable")
+	assert.Equal(t, 1, code)
+}
+
+func TestNoChromium(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "empty.wasm")
+	require.NoError(t, os.WriteFile(program, []byte("\x00asm\x01\x00\x00\x00"), 0o600))
+	for needed, want := range map[string]int{"0": 0, "1": 1} {
+		env := []string{"CHROMIUM=no-such-browser", "ECOR_REQUIRE_BROWSER=" + needed}
+		stdout, stderr, code := wasirun(t, t.TempDir(), env, "-chromium", program)
+		assert.Contains(t, stdout+stderr, "no-such-browser")
+		assert.Equal(t, want, code)
+	}
 }
