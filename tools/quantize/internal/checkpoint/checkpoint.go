@@ -56,7 +56,7 @@ func Open(dir string) (*Checkpoint, error) {
 	if c.License, err = readLicense(dir); err != nil {
 		return nil, err
 	}
-	if c.weights, err = openWeights(dir, l.weightsFiles()); err != nil {
+	if c.weights, err = openWeights(dir, l); err != nil {
 		return nil, err
 	}
 	if c.sources, err = findTensors(c.weights, l, c.Tensors()); err != nil {

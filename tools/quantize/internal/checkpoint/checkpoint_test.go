@@ -221,7 +221,7 @@ func TestOpenErrors(t *testing.T) {
 		{"end token", set(config, 638, "text_config", "eos_token_id"), `eos_token_id is 638, the tokenizer's "<|endoftext|>" is 639`},
 		{"start token", set(config, 0, "text_config", "bos_token_id"), `bos_token_id is 0, the tokenizer's "<|startoftext|>" is 638`},
 
-		{"no model", remove("model.safetensors"), "model.safetensors: no such file"},
+		{"no model", remove("model.safetensors"), "there is no model.safetensors"},
 		{"empty model", write("model.safetensors", ""), "file of 0 bytes is no safetensors file"},
 		{"header too long", write("model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}"), "header of 18446744073709551615 bytes in a file of 10"},
 		{"truncated model", func(t *testing.T, dir string) {

@@ -29,28 +29,51 @@ type layout interface {
 	ignored(name string) bool
 }
 
-// findLayout tells a directory's layout by its configuration. Where it has both configurations, as many published
-// checkpoints do, the weights decide.
+// findLayout tells a directory's layout.
 func findLayout(dir string) (layout, error) {
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool {
-			_, err := os.Stat(filepath.Join(dir, name))
-			return err == nil
-		})
+	names, err := fileNames(dir)
+	if err != nil {
+		return nil, err
 	}
-	b, err := os.ReadFile(filepath.Join(dir, configFile))
+	config, err := os.ReadFile(filepath.Join(dir, configFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	switch {
-	case !has(openCLIPConfigFile):
-		return huggingFace{}, nil
-	case err != nil, !isTransformers(b):
-		return openCLIP{}, nil
-	case has(modelFile, modelFile+indexSuffix):
-		return huggingFace{}, nil
+	return chooseLayout(names, config), nil
+}
+
+func fileNames(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
 	}
-	return openCLIP{}, nil
+	return names, err
+}
+
+// chooseLayout tells a checkpoint's layout by its files' names and its config.json, nil where there is none. Where there
+// are both configurations, as many published checkpoints have, the weights decide.
+func chooseLayout(names []string, config []byte) layout {
+	switch {
+	case !slices.Contains(names, openCLIPConfigFile):
+		return huggingFace{}
+	case !isTransformers(config):
+		return openCLIP{}
+	case weightsFile(names, huggingFace{}) != "":
+		return huggingFace{}
+	}
+	return openCLIP{}
+}
+
+// weightsFile returns the name of the weights or of their index, or nothing.
+func weightsFile(names []string, l layout) string {
+	for _, name := range l.weightsFiles() {
+		for _, name := range []string{name, name + indexSuffix} {
+			if slices.Contains(names, name) {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // isTransformers reports whether a config.json is one of Hugging Face's transformers (and not of timm, which uses the
@@ -77,10 +100,16 @@ func CheckConfig(name string, b []byte) error {
 	return fmt.Errorf("%s: want %s or %s", name, configFile, openCLIPConfigFile)
 }
 
+// Where a checkpoint's terms may be written.
+var (
+	licenseFiles = []string{"LICENSE", "LICENSE.txt", "LICENSE.md"}
+	cardFiles    = []string{"MODEL_CARD.md", "README.md"}
+)
+
 // readLicense returns the first line of LICENSE, the licence that a model card's front matter names, or where else the
 // terms are written.
 func readLicense(dir string) (string, error) {
-	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md"} {
+	for _, name := range licenseFiles {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -94,7 +123,7 @@ func readLicense(dir string) (string, error) {
 			}
 		}
 	}
-	for _, name := range []string{"MODEL_CARD.md", "README.md"} {
+	for _, name := range cardFiles {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -52,19 +50,15 @@ func refuseFormat(r io.ReaderAt, name string, size int64) error {
 	return nil
 }
 
-// missingWeights explains what a directory holds instead of safetensors.
-func missingWeights(dir, want string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
+// missingWeights explains what there is instead of a layout's weights.
+func missingWeights(names []string, l layout) error {
+	want := l.weightsFiles()[0]
 	for _, f := range otherFormats {
-		for _, e := range entries {
-			if strings.HasSuffix(strings.ToLower(e.Name()), f.suffix) {
-				return fmt.Errorf("there is no %s; %s is %s", want, e.Name(), f.is)
+		for _, name := range names {
+			if strings.HasSuffix(strings.ToLower(name), f.suffix) {
+				return fmt.Errorf("there is no %s; %s is %s", want, name, f.is)
 			}
 		}
 	}
-	_, err = os.Stat(filepath.Join(dir, want))
-	return err
+	return fmt.Errorf("there is no %s", want)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -61,21 +60,17 @@ func (w *weights) names() []string { return slices.Sorted(maps.Keys(w.holder)) }
 
 const indexSuffix = ".index.json"
 
-// openWeights opens the first of files that the directory has, as one file or as an index with shards.
-func openWeights(dir string, files []string) (w *weights, err error) {
-	for _, name := range files {
-		for _, name := range []string{name, name + indexSuffix} {
-			_, err := os.Stat(filepath.Join(dir, name))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			return openNamed(dir, name)
-		}
+// openWeights opens the weights that a directory has in a layout, one file or an index with shards.
+func openWeights(dir string, l layout) (*weights, error) {
+	names, err := fileNames(dir)
+	if err != nil {
+		return nil, err
 	}
-	return nil, missingWeights(dir, files[0])
+	name := weightsFile(names, l)
+	if name == "" {
+		return nil, missingWeights(names, l)
+	}
+	return openNamed(dir, name)
 }
 
 func openNamed(dir, name string) (_ *weights, err error) {
