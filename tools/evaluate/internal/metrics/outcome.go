@@ -27,12 +27,6 @@ var verdictNames = [...]string{"--", "RR", "RW", "WR", "WW"}
 // String returns two letters: category, then rationale.
 func (v Verdict) String() string { return verdictNames[v] }
 
-// ParseVerdict is the inverse of String.
-func ParseVerdict(s string) (Verdict, bool) {
-	i := slices.Index(verdictNames[:], s)
-	return Verdict(max(i, 0)), i >= 0
-}
-
 // Outcome is what a method made of one photo.
 type Outcome struct {
 	Verdict    Verdict

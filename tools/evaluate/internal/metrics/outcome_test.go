@@ -71,8 +71,8 @@ func TestVerdicts(t *testing.T) {
 			{tiger, fur}: .6, {tiger, wheels}: .4}, zebra, WrongWrong},
 		"the sixth pair is too late": {map[[2]int]float32{
 			{car, stripes}: .25, {car, legs}: .2, {car, fur}: .2, {tiger, fur}: .15, {tiger, wheels}: .12, {car, wheels}: .08}, car, RightWrong},
-		"a category without rationales": {map[[2]int]float32{{rock, stripes}: 1}, rock, None},
-		"all pairs equal, first category": {map[[2]int]float32{}, zebra, RightRight},
+		"a category without rationales":                                  {map[[2]int]float32{{rock, stripes}: 1}, rock, None},
+		"all pairs equal, first category":                                {map[[2]int]float32{}, zebra, RightRight},
 		"all pairs equal: four of the first category, one of the second": {map[[2]int]float32{}, tiger, WrongRight},
 		"all pairs equal, gold reason among the first category's":        {map[[2]int]float32{}, car, WrongRight},
 	} {
@@ -124,11 +124,9 @@ func TestRankAndTop(t *testing.T) {
 }
 
 func TestVerdictNames(t *testing.T) {
+	var names string
 	for v := None; v <= WrongWrong; v++ {
-		got, ok := ParseVerdict(v.String())
-		assert.True(t, ok)
-		assert.Equal(t, v, got)
+		names += v.String()
 	}
-	_, ok := ParseVerdict("RX")
-	assert.False(t, ok)
+	assert.Equal(t, "--RRRWWRWW", names)
 }

@@ -31,7 +31,9 @@ type fake struct {
 
 var errFake = errors.New("the engine failed")
 
-func (f *fake) EmbedImage(context.Context, image.Image) ([]float32, error) { return vector("image"), nil }
+func (f *fake) EmbedImage(context.Context, image.Image) ([]float32, error) {
+	return vector("image"), nil
+}
 
 func (f *fake) EmbedTexts(_ context.Context, texts []string) ([]float32, error) {
 	f.mu.Lock()
