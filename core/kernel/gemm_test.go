@@ -192,8 +192,8 @@ func TestPack(t *testing.T) {
 			require.Equal(t, PanelLen(n, k)-n*k, rest, "no two weights share a place")
 		}
 	}
-	inPlace := weights(r, fillS8, 16, 32)
-	require.Same(t, &inPlace[0], &Pack(inPlace, 16, 32)[0])
+	whole := weights(r, fillS8, 2*panelRows, 32)
+	require.Same(t, &whole[0], &Pack(whole, 2*panelRows, 32)[0], "whole panels are packed in place")
 }
 
 func TestGemm(t *testing.T) {

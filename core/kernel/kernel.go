@@ -33,11 +33,10 @@ type Scratch struct {
 	acc  []int32 // integer results
 	edge []int32 // bits of the results of tiles that reach over the edge
 	a8   []uint8 // left operand with zero rows up to a tile's number
-	w8   []int8  // panel of the right operand's rows
 }
 
 // grow returns b with length n, keeping nothing of its contents.
-func grow[T int8 | uint8 | int16 | int32](b []T, n int) []T {
+func grow[T uint8 | int16 | int32](b []T, n int) []T {
 	if cap(b) < n {
 		return make([]T, n)
 	}

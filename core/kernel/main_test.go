@@ -8,9 +8,15 @@ import (
 	"testing"
 )
 
+// TestMain runs every test with each kernel set that this build and processor
+// offer.
 func TestMain(m *testing.M) {
-	fmt.Printf("core/kernel on %s/%s: the sweeps run the %s kernels against the generic ones\n", runtime.GOOS, runtime.GOARCH, Name())
-	os.Exit(m.Run())
+	code := 0
+	eachLevel(func() {
+		fmt.Printf("core/kernel on %s/%s: the sweeps run the %s kernels against the generic ones\n", runtime.GOOS, runtime.GOARCH, Name())
+		code = max(code, m.Run())
+	})
+	os.Exit(code)
 }
 
 // newSeed returns a random seed and has the log tell it, for a failure to be

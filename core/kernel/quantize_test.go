@@ -196,16 +196,16 @@ func TestMisusePanics(t *testing.T) {
 			GemmU7S8(make([]int32, 4), make([]uint8, 32), make([]int8, PanelLen(2, 16)-1), 2, 2, 16, &Scratch{})
 		}},
 		"Linear y": {shortDst, func() {
-			Linear(f(3), 2, make([]uint8, 32), f(2), f(2), make([]int8, 128), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
+			Linear(f(3), 2, make([]uint8, 32), f(2), f(2), make([]int8, PanelLen(2, 16)), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
 		}},
 		"Linear w": {shortSrc, func() {
 			Linear(f(4), 2, make([]uint8, 32), f(2), f(2), make([]int8, 31), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
 		}},
 		"Linear row": {shortRow, func() {
-			Linear(f(4), 2, make([]uint8, 32), f(1), f(2), make([]int8, 128), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
+			Linear(f(4), 2, make([]uint8, 32), f(1), f(2), make([]int8, PanelLen(2, 16)), f(2), f(2), nil, 2, 2, 16, false, &Scratch{})
 		}},
 		"Linear col": {shortCol, func() {
-			Linear(f(4), 2, make([]uint8, 32), f(2), f(2), make([]int8, 128), f(2), f(1), nil, 2, 2, 16, false, &Scratch{})
+			Linear(f(4), 2, make([]uint8, 32), f(2), f(2), make([]int8, PanelLen(2, 16)), f(2), f(1), nil, 2, 2, 16, false, &Scratch{})
 		}},
 		"Pack":               {badPad, func() { Pack(make([]int8, 15), 1, 15) }},
 		"Gemm y":             {shortDst, func() { Gemm(f(3), 2, f(4), 2, f(4), 2, 2, 2, 2) }},
