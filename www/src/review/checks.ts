@@ -27,9 +27,6 @@ export class Intake {
     options: { signal?: AbortSignal } = {},
   ) {
     this.signal = options.signal;
-    for (const item of review.items()) {
-      this.remember(item);
-    }
   }
 
   /** Adds files as they are found; looking at them goes on afterwards, see settled. */
@@ -45,6 +42,11 @@ export class Intake {
       [...some.added, ...some.attached].forEach((id) => this.look(id));
       onAdded?.(sum);
     };
+    for (const item of this.review.items()) {
+      if (!item.attached) {
+        this.remember(item); // of an earlier visit
+      }
+    }
     let last = performance.now();
     for await (const file of files) {
       if (this.signal?.aborted) {
@@ -153,7 +155,7 @@ export class Intake {
   private remember({ id, size, content }: Item): Set<number> {
     const same = this.sizes.get(size) ?? new Set();
     this.sizes.set(size, same.add(id));
-    if (content) {
+    if (content && !this.contents.get(content)?.has(id)) {
       this.group(id);
     }
     return same;

@@ -2,28 +2,35 @@
 
 /**
  * Returns the fewest significant digits that a float32 reads back, as
- * "d.ddde±x". v is a float32, finite and not negative.
+ * "d.ddde±x" or "ddde±x"; of several, the nearest, and of two as near the even
+ * one. v is a float32, finite and positive.
  */
 function shortest(v: number): string {
+  const reads = (text: string) => Math.fround(Number(text)) === v;
   for (let digits = 0; digits < 8; digits++) {
-    const near = v.toExponential(digits);
-    if (Math.fround(Number(near)) === v) {
-      return near;
+    const near = v.toExponential(digits); // from the middle it goes up
+    if (reads(near)) {
+      const below = add(near, digits, -1);
+      return /[13579]e/.test(near) && isMiddle(v, digits) && reads(below) ? below : near;
     }
     // Above a power of two floats are twice as far apart as below it.
-    const above = next(near, digits);
-    if (Math.fround(Number(above)) === v) {
+    const above = add(near, digits, 1);
+    if (reads(above)) {
       return above;
     }
   }
   return v.toExponential(8);
 }
 
-/** Adds one to the last of the digits after the point. */
-function next(text: string, digits: number): string {
+/** Whether a number lies in the middle between two with so many digits after the point. */
+function isMiddle(v: number, digits: number): boolean {
+  return /^50*e/.test(v.toExponential(60).replace(".", "").slice(digits + 1));
+}
+
+/** Adds to the last of the digits after the point. */
+function add(text: string, digits: number, n: number): string {
   const [mantissa, exponent] = text.split("e") as [string, string];
-  const more = String(Number(mantissa.replace(".", "")) + 1);
-  return `${more}e${Number(exponent) - digits}`;
+  return `${Number(mantissa.replace(".", "")) + n}e${Number(exponent) - digits}`;
 }
 
 /** Prints a float32 like Go's strconv.FormatFloat(v, 'g', -1, 32). */

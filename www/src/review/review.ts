@@ -263,6 +263,9 @@ export class Review {
     if (tidy === "") {
       return "The tag is empty.";
     }
+    if (tidy.includes("|")) {
+      return `A tag cannot contain "|".`;
+    }
     if ([...tidy].length > maxTag) {
       return `The tag has ${[...tidy].length} characters; the limit is ${maxTag}.`;
     }

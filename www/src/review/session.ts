@@ -1,6 +1,8 @@
 /** Keeps a review between visits: what is decided at once, the rest soon, many items at a time. */
 
+import { parsePack } from "../labels";
 import { mayUse } from "./files";
+import { compareLabels } from "./labels";
 import { marksOf, sameMarks, unmarked, type Review } from "./review";
 import { openStore } from "./store";
 import type { Item, OnProblem, SessionInfo, SessionStore, Source, StoredItem, StoredMarks } from "./types";
@@ -81,10 +83,14 @@ export class Session {
     return other;
   }
 
-  /** Says which labels are in use, as a label pack's JSON. Answers of other labels are out of date from now on. */
+  /**
+   * Says which labels are in use, as a label pack's JSON. Answers that depend on
+   * what has changed are out of date from now on.
+   */
   useLabels(labels: string, shipped: boolean): void {
-    const same = this.current.labels === labels;
-    const revision = this.review.useLabels(same ? this.current.revision : this.review.labels + 1);
+    const before = this.current.labels;
+    const same = before === labels || (before !== "" && !compareLabels(parsePack(before), parsePack(labels)).answers);
+    const revision = this.review.useLabels(this.current.revision + (same ? 0 : 1));
     this.setInfo({ labels, shipped, revision });
   }
 
