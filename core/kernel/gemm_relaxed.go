@@ -6,11 +6,33 @@ import "unsafe"
 
 const moduleName = "relaxed simd128"
 
-// maxTileRows is the number of rows of the largest tile.
-const maxTileRows = 4
+const (
+	maxTileRows = 4 // rows of the largest tile
+	leftSize    = 1 // bytes of an element of the left operand
+	wordSize    = 4 // values of a row that lie together in the left operand
+)
 
-// tileOf runs the tile function of a number of rows.
-func tileOf(rows int, args *tile) {
+// A product has what the tiles of one product share.
+type product struct {
+	left unsafe.Pointer // groups of four rows, and the last ones
+}
+
+// packLeft copies m rows of k values, the rows of a tile wordSize values in turn.
+func packLeft(a []uint8, m, k int, s *Scratch) product {
+	s.a8 = grow(s.a8, m*k)
+	for i := range m {
+		first := i / maxTileRows * maxTileRows
+		rows := min(m-first, maxTileRows)
+		copyWords(&s.a8[first*k+(i-first)*wordSize], &a[i*k], k/wordSize, rows*wordSize)
+	}
+	return product{unsafe.Pointer(&s.a8[0])}
+}
+
+// panel returns a panel as the tiles take it.
+func (product) panel(w []int8, _ int) unsafe.Pointer { return unsafe.Pointer(&w[0]) }
+
+// tile runs the tile function of a number of rows.
+func (product) tile(rows int, args *tile) {
 	switch rows {
 	case 1:
 		tile1x8(args)
@@ -37,6 +59,7 @@ func tile2x8(args *tile)
 //go:noescape
 func tile1x8(args *tile)
 
-// tileOperand returns the left operand as the tiles take it, and the bytes of
-// one element.
-func tileOperand(a []uint8, _ *Scratch) (unsafe.Pointer, int) { return unsafe.Pointer(&a[0]), 1 }
+// copyWords copies n times wordSize bytes, which end up step bytes apart.
+//
+//go:noescape
+func copyWords(dst, src *uint8, n, step int)

@@ -12,9 +12,9 @@ const panelRows = 8
 type tile struct {
 	y        unsafe.Pointer // results: int32, or float32 where there are column scales
 	ldy      int            // in bytes
-	a        unsafe.Pointer // contiguous rows of the left operand
+	left     unsafe.Pointer // rows of the left operand, as packLeft wrote them
+	w        unsafe.Pointer // the panel
 	k        int            // a positive multiple of Align
-	w        *int8          // the panel
 	tiles    int            // a positive number
 	rowScale *float32
 	rowMin   *float32
@@ -29,41 +29,41 @@ func gemmU7S8SIMD128(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) 
 		clear(acc[:m*n])
 		return
 	}
-	left, elementSize := tileOperand(a[:m*k], s)
+	p := packLeft(a, m, k, s)
 	t := tile{ldy: 4 * n, k: k}
 	for j := 0; j < n; j += panelRows {
-		t.w = &w[j*k]
+		t.w = p.panel(w[j*k:], k)
 		if cols := n - j; cols < panelRows {
 			s.edge = grow(s.edge, m*panelRows)
 			t.y, t.ldy = unsafe.Pointer(&s.edge[0]), 4*panelRows
-			t.rows(left, elementSize, m)
+			p.rows(&t, m)
 			for i := range m {
 				copy(acc[i*n+j:i*n+n], s.edge[i*panelRows:])
 			}
 			return
 		}
 		t.y = unsafe.Pointer(&acc[j])
-		t.rows(left, elementSize, m)
+		p.rows(&t, m)
 	}
 }
 
 // rows computes m rows of t's panel.
-func (t *tile) rows(left unsafe.Pointer, elementSize, m int) {
+func (p *product) rows(t *tile, m int) {
 	call := *t
 	whole := m / maxTileRows
 	if whole > 0 {
-		call.a, call.tiles = left, whole
-		tileOf(maxTileRows, &call)
+		call.left, call.tiles = p.left, whole
+		p.tile(maxTileRows, &call)
 	}
 	if rest := m % maxTileRows; rest > 0 {
 		done := whole * maxTileRows
-		call.a, call.tiles = unsafe.Add(left, done*t.k*elementSize), 1
+		call.left, call.tiles = unsafe.Add(p.left, done*t.k*leftSize), 1
 		call.y = unsafe.Add(t.y, done*t.ldy)
 		if t.colScale != nil {
 			call.rowScale = (*float32)(unsafe.Add(unsafe.Pointer(t.rowScale), 4*done))
 			call.rowMin = (*float32)(unsafe.Add(unsafe.Pointer(t.rowMin), 4*done))
 		}
-		tileOf(rest, &call)
+		p.tile(rest, &call)
 	}
 }
 
@@ -76,7 +76,7 @@ func linearSIMD128(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, 
 		linearGeneric(y, ldy, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
 		return
 	}
-	block := max(blockBytes/k, 4*maxTileRows) / maxTileRows * maxTileRows
+	block := max(blockBytes/(k*leftSize)/maxTileRows, 4) * maxTileRows
 	for i := 0; i < m && n > 0; i += block {
 		rows := min(block, m-i)
 		linearBlock(y[i*ldy:], ldy, a[i*k:(i+rows)*k], rowScale[i:], rowMin[i:], w, colScale, colSum, bias, rows, n, k, accumulate, s)
@@ -84,19 +84,19 @@ func linearSIMD128(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, 
 }
 
 func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
-	left, elementSize := tileOperand(a, s)
+	p := packLeft(a, m, k, s)
 	t := tile{ldy: 4 * ldy, k: k, rowScale: &rowScale[0], rowMin: &rowMin[0]}
 	if accumulate {
 		t.add = 1
 	}
 	whole := n / panelRows * panelRows
 	for j := 0; j < whole; j += panelRows {
-		t.w, t.y = &w[j*k], unsafe.Pointer(&y[j])
+		t.w, t.y = p.panel(w[j*k:], k), unsafe.Pointer(&y[j])
 		t.colScale, t.colSum = &colScale[j], &colSum[j]
 		if bias != nil {
 			t.bias = &bias[j]
 		}
-		t.rows(left, elementSize, m)
+		p.rows(&t, m)
 	}
 	if whole == n {
 		return
@@ -104,7 +104,7 @@ func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 	var scales [3][panelRows]float32
 	copy(scales[0][:], colScale[whole:n])
 	copy(scales[1][:], colSum[whole:n])
-	t.w, t.colScale, t.colSum, t.bias = &w[whole*k], &scales[0][0], &scales[1][0], nil
+	t.w, t.colScale, t.colSum, t.bias = p.panel(w[whole*k:], k), &scales[0][0], &scales[1][0], nil
 	if bias != nil {
 		copy(scales[2][:], bias[whole:n])
 		t.bias = &scales[2][0]
@@ -115,7 +115,7 @@ func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 	for i := range m {
 		copy(edge[i*panelRows:], y[i*ldy+whole:i*ldy+n])
 	}
-	t.rows(left, elementSize, m)
+	p.rows(&t, m)
 	for i := range m {
 		copy(y[i*ldy+whole:i*ldy+n], edge[i*panelRows:])
 	}

@@ -19,40 +19,36 @@ TEXT ·tile4x8(SB), NOSPLIT, $0-8
 	Set R2
 	Get R0
 	I32WrapI64
-	I64Load $tile_a
-	Set R4
-	Get R0
-	I32WrapI64
-	I64Load $tile_k
+	I64Load $tile_left
 	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
-	Set R9
+	Set R5
 	Get R0
 	I32WrapI64
 	I64Load $tile_tiles
-	Set R11
+	Set R8
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowScale
-	Set R12
+	Set R9
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowMin
-	Set R13
-	Get R3
+	Set R10
+	Get R0
+	I32WrapI64
+	I64Load $tile_k
+	Set R7
+	Get R7
 	I64Const $8
 	I64Mul
-	Set R10
-	Get R10
-	Get R9
+	Set R7
+	Get R7
+	Get R5
 	I64Add
-	Set R10
-	Get R3
-	I64Const $1
-	I64Mul
-	Set R3
+	Set R7
 tile:
 	Loop
 		I32Const $0
@@ -79,31 +75,19 @@ tile:
 		I32Const $0
 		I32x4Splat
 		Set V7
-		Get R9
-		Set R8
-		Get R4
-		Get R3
-		I64Add
-		Set R5
 		Get R5
-		Get R3
-		I64Add
 		Set R6
-		Get R6
-		Get R3
-		I64Add
-		Set R7
 dot:
 		Loop
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $0
 			Set V8
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $16
 			Set V9
-			Get R4
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -119,80 +103,7 @@ dot:
 			Get V1
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R7
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V6
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V6
-			Get V9
-			Get V10
-			Get V7
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V7
-			Get R8
-			I32WrapI64
-			V128Load $32
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $48
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -209,83 +120,7 @@ dot:
 			Get V3
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R7
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V6
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V6
-			Get V9
-			Get V10
-			Get V7
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V7
-			Get R8
-			I32WrapI64
-			V128Load $64
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $80
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -302,83 +137,7 @@ dot:
 			Get V5
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V5
-			Get R7
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V6
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V6
-			Get V9
-			Get V10
-			Get V7
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V7
-			Get R8
-			I32WrapI64
-			V128Load $96
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $112
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R7
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -395,71 +154,57 @@ dot:
 			Get V7
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V7
-			Get R4
+			Get R3
 			I64Const $16
 			I64Add
-			Set R4
-			Get R5
-			I64Const $16
-			I64Add
-			Set R5
+			Set R3
 			Get R6
-			I64Const $16
+			I64Const $32
 			I64Add
 			Set R6
+			Get R6
 			Get R7
-			I64Const $16
-			I64Add
-			Set R7
-			Get R8
-			I64Const $128
-			I64Add
-			Set R8
-			Get R8
-			Get R10
 			I64LtU
 			BrIf dot
 		End
-		Get R7
-		Set R4
 		Get R0
 		I32WrapI64
 		I64Load $tile_colScale
-		Set R14
-		Get R14
+		Set R11
+		Get R11
 		I64Eqz
 		I32Eqz
 		If
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V10
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V11
 			Get R0
 			I32WrapI64
 			I64Load $tile_colSum
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V12
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V13
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
@@ -486,12 +231,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V1
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
@@ -518,12 +263,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V3
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $8
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $8
 			F32x4Splat
@@ -550,12 +295,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V5
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $12
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $12
 			F32x4Splat
@@ -585,20 +330,20 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_bias
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R0
 				I32WrapI64
 				I64Load $tile_bias
-				Set R14
-				Get R14
+				Set R11
+				Get R11
 				I32WrapI64
 				V128Load $0
 				Set V10
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				Set V11
@@ -638,86 +383,86 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_add
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R1
-				Set R14
+				Set R11
 				Get V0
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V0
 				Get V1
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V1
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V2
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V2
 				Get V3
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V3
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V4
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V4
 				Get V5
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V5
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V6
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V6
 				Get V7
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V7
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 			End
-			Get R12
+			Get R9
 			I64Const $16
 			I64Add
-			Set R12
-			Get R13
+			Set R9
+			Get R10
 			I64Const $16
 			I64Add
-			Set R13
+			Set R10
 		End
 		Get R1
 		I32WrapI64
@@ -767,11 +512,11 @@ dot:
 		Get R2
 		I64Add
 		Set R1
-		Get R11
+		Get R8
 		I64Const $1
 		I64Sub
-		Set R11
-		Get R11
+		Set R8
+		Get R8
 		I64Eqz
 		I32Eqz
 		BrIf tile
@@ -792,40 +537,36 @@ TEXT ·tile3x8(SB), NOSPLIT, $0-8
 	Set R2
 	Get R0
 	I32WrapI64
-	I64Load $tile_a
-	Set R4
-	Get R0
-	I32WrapI64
-	I64Load $tile_k
+	I64Load $tile_left
 	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
-	Set R9
+	Set R5
 	Get R0
 	I32WrapI64
 	I64Load $tile_tiles
-	Set R11
+	Set R8
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowScale
-	Set R12
+	Set R9
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowMin
-	Set R13
-	Get R3
+	Set R10
+	Get R0
+	I32WrapI64
+	I64Load $tile_k
+	Set R7
+	Get R7
 	I64Const $8
 	I64Mul
-	Set R10
-	Get R10
-	Get R9
+	Set R7
+	Get R7
+	Get R5
 	I64Add
-	Set R10
-	Get R3
-	I64Const $1
-	I64Mul
-	Set R3
+	Set R7
 tile:
 	Loop
 		I32Const $0
@@ -846,27 +587,19 @@ tile:
 		I32Const $0
 		I32x4Splat
 		Set V5
-		Get R9
-		Set R8
-		Get R4
-		Get R3
-		I64Add
-		Set R5
 		Get R5
-		Get R3
-		I64Add
 		Set R6
 dot:
 		Loop
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $0
 			Set V8
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $16
 			Set V9
-			Get R4
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -882,64 +615,7 @@ dot:
 			Get V1
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R8
-			I32WrapI64
-			V128Load $32
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $48
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -956,66 +632,7 @@ dot:
 			Get V3
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R8
-			I32WrapI64
-			V128Load $64
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $80
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -1032,126 +649,57 @@ dot:
 			Get V5
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V5
-			Get R8
-			I32WrapI64
-			V128Load $96
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $112
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R6
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R4
-			I64Const $16
+			Get R3
+			I64Const $12
 			I64Add
-			Set R4
-			Get R5
-			I64Const $16
-			I64Add
-			Set R5
+			Set R3
 			Get R6
-			I64Const $16
+			I64Const $32
 			I64Add
 			Set R6
-			Get R8
-			I64Const $128
-			I64Add
-			Set R8
-			Get R8
-			Get R10
+			Get R6
+			Get R7
 			I64LtU
 			BrIf dot
 		End
-		Get R6
-		Set R4
 		Get R0
 		I32WrapI64
 		I64Load $tile_colScale
-		Set R14
-		Get R14
+		Set R11
+		Get R11
 		I64Eqz
 		I32Eqz
 		If
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V10
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V11
 			Get R0
 			I32WrapI64
 			I64Load $tile_colSum
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V12
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V13
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
@@ -1178,12 +726,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V1
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
@@ -1210,12 +758,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V3
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $8
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $8
 			F32x4Splat
@@ -1245,20 +793,20 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_bias
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R0
 				I32WrapI64
 				I64Load $tile_bias
-				Set R14
-				Get R14
+				Set R11
+				Get R11
 				I32WrapI64
 				V128Load $0
 				Set V10
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				Set V11
@@ -1290,70 +838,70 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_add
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R1
-				Set R14
+				Set R11
 				Get V0
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V0
 				Get V1
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V1
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V2
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V2
 				Get V3
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V3
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V4
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V4
 				Get V5
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V5
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 			End
-			Get R12
+			Get R9
 			I64Const $12
 			I64Add
-			Set R12
-			Get R13
+			Set R9
+			Get R10
 			I64Const $12
 			I64Add
-			Set R13
+			Set R10
 		End
 		Get R1
 		I32WrapI64
@@ -1391,11 +939,11 @@ dot:
 		Get R2
 		I64Add
 		Set R1
-		Get R11
+		Get R8
 		I64Const $1
 		I64Sub
-		Set R11
-		Get R11
+		Set R8
+		Get R8
 		I64Eqz
 		I32Eqz
 		BrIf tile
@@ -1416,40 +964,36 @@ TEXT ·tile2x8(SB), NOSPLIT, $0-8
 	Set R2
 	Get R0
 	I32WrapI64
-	I64Load $tile_a
-	Set R4
-	Get R0
-	I32WrapI64
-	I64Load $tile_k
+	I64Load $tile_left
 	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
-	Set R9
+	Set R5
 	Get R0
 	I32WrapI64
 	I64Load $tile_tiles
-	Set R11
+	Set R8
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowScale
-	Set R12
+	Set R9
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowMin
-	Set R13
-	Get R3
+	Set R10
+	Get R0
+	I32WrapI64
+	I64Load $tile_k
+	Set R7
+	Get R7
 	I64Const $8
 	I64Mul
-	Set R10
-	Get R10
-	Get R9
+	Set R7
+	Get R7
+	Get R5
 	I64Add
-	Set R10
-	Get R3
-	I64Const $1
-	I64Mul
-	Set R3
+	Set R7
 tile:
 	Loop
 		I32Const $0
@@ -1464,23 +1008,19 @@ tile:
 		I32Const $0
 		I32x4Splat
 		Set V3
-		Get R9
-		Set R8
-		Get R4
-		Get R3
-		I64Add
-		Set R5
+		Get R5
+		Set R6
 dot:
 		Loop
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $0
 			Set V8
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $16
 			Set V9
-			Get R4
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -1496,48 +1036,7 @@ dot:
 			Get V1
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R8
-			I32WrapI64
-			V128Load $32
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $48
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -1554,147 +1053,57 @@ dot:
 			Get V3
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V3
-			Get R8
-			I32WrapI64
-			V128Load $64
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $80
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R8
-			I32WrapI64
-			V128Load $96
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $112
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R5
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R4
-			I64Const $16
+			Get R3
+			I64Const $8
 			I64Add
-			Set R4
-			Get R5
-			I64Const $16
+			Set R3
+			Get R6
+			I64Const $32
 			I64Add
-			Set R5
-			Get R8
-			I64Const $128
-			I64Add
-			Set R8
-			Get R8
-			Get R10
+			Set R6
+			Get R6
+			Get R7
 			I64LtU
 			BrIf dot
 		End
-		Get R5
-		Set R4
 		Get R0
 		I32WrapI64
 		I64Load $tile_colScale
-		Set R14
-		Get R14
+		Set R11
+		Get R11
 		I64Eqz
 		I32Eqz
 		If
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V10
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V11
 			Get R0
 			I32WrapI64
 			I64Load $tile_colSum
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V12
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V13
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
@@ -1721,12 +1130,12 @@ dot:
 			F32x4Add
 			F32x4Mul
 			Set V1
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $4
 			F32x4Splat
@@ -1756,20 +1165,20 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_bias
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R0
 				I32WrapI64
 				I64Load $tile_bias
-				Set R14
-				Get R14
+				Set R11
+				Get R11
 				I32WrapI64
 				V128Load $0
 				Set V10
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				Set V11
@@ -1793,54 +1202,54 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_add
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R1
-				Set R14
+				Set R11
 				Get V0
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V0
 				Get V1
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V1
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 				Get V2
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V2
 				Get V3
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V3
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 			End
-			Get R12
+			Get R9
 			I64Const $8
 			I64Add
-			Set R12
-			Get R13
+			Set R9
+			Get R10
 			I64Const $8
 			I64Add
-			Set R13
+			Set R10
 		End
 		Get R1
 		I32WrapI64
@@ -1866,11 +1275,11 @@ dot:
 		Get R2
 		I64Add
 		Set R1
-		Get R11
+		Get R8
 		I64Const $1
 		I64Sub
-		Set R11
-		Get R11
+		Set R8
+		Get R8
 		I64Eqz
 		I32Eqz
 		BrIf tile
@@ -1891,40 +1300,36 @@ TEXT ·tile1x8(SB), NOSPLIT, $0-8
 	Set R2
 	Get R0
 	I32WrapI64
-	I64Load $tile_a
-	Set R4
-	Get R0
-	I32WrapI64
-	I64Load $tile_k
+	I64Load $tile_left
 	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
-	Set R9
+	Set R5
 	Get R0
 	I32WrapI64
 	I64Load $tile_tiles
-	Set R11
+	Set R8
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowScale
-	Set R12
+	Set R9
 	Get R0
 	I32WrapI64
 	I64Load $tile_rowMin
-	Set R13
-	Get R3
+	Set R10
+	Get R0
+	I32WrapI64
+	I64Load $tile_k
+	Set R7
+	Get R7
 	I64Const $8
 	I64Mul
-	Set R10
-	Get R10
-	Get R9
+	Set R7
+	Get R7
+	Get R5
 	I64Add
-	Set R10
-	Get R3
-	I64Const $1
-	I64Mul
-	Set R3
+	Set R7
 tile:
 	Loop
 		I32Const $0
@@ -1933,19 +1338,19 @@ tile:
 		I32Const $0
 		I32x4Splat
 		Set V1
-		Get R9
-		Set R8
+		Get R5
+		Set R6
 dot:
 		Loop
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $0
 			Set V8
-			Get R8
+			Get R6
 			I32WrapI64
 			V128Load $16
 			Set V9
-			Get R4
+			Get R3
 			I32WrapI64
 			V128Load32Splat
 			Unreachable
@@ -1961,132 +1366,57 @@ dot:
 			Get V1
 			I32x4RelaxedDotI8x16I7x16AddS
 			Set V1
-			Get R8
-			I32WrapI64
-			V128Load $32
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $48
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R8
-			I32WrapI64
-			V128Load $64
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $80
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R8
-			I32WrapI64
-			V128Load $96
-			Set V8
-			Get R8
-			I32WrapI64
-			V128Load $112
-			Set V9
-			Get R4
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R4
-			I64Const $16
+			Get R3
+			I64Const $4
 			I64Add
-			Set R4
-			Get R8
-			I64Const $128
+			Set R3
+			Get R6
+			I64Const $32
 			I64Add
-			Set R8
-			Get R8
-			Get R10
+			Set R6
+			Get R6
+			Get R7
 			I64LtU
 			BrIf dot
 		End
 		Get R0
 		I32WrapI64
 		I64Load $tile_colScale
-		Set R14
-		Get R14
+		Set R11
+		Get R11
 		I64Eqz
 		I32Eqz
 		If
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V10
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V11
 			Get R0
 			I32WrapI64
 			I64Load $tile_colSum
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I32WrapI64
 			V128Load $0
 			Set V12
-			Get R14
+			Get R11
 			I32WrapI64
 			V128Load $16
 			Set V13
-			Get R12
+			Get R9
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
 			Set V8
-			Get R13
+			Get R10
 			I32WrapI64
 			F32Load $0
 			F32x4Splat
@@ -2116,20 +1446,20 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_bias
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R0
 				I32WrapI64
 				I64Load $tile_bias
-				Set R14
-				Get R14
+				Set R11
+				Get R11
 				I32WrapI64
 				V128Load $0
 				Set V10
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				Set V11
@@ -2145,38 +1475,38 @@ dot:
 			Get R0
 			I32WrapI64
 			I64Load $tile_add
-			Set R14
-			Get R14
+			Set R11
+			Get R11
 			I64Eqz
 			I32Eqz
 			If
 				Get R1
-				Set R14
+				Set R11
 				Get V0
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $0
 				F32x4Add
 				Set V0
 				Get V1
-				Get R14
+				Get R11
 				I32WrapI64
 				V128Load $16
 				F32x4Add
 				Set V1
-				Get R14
+				Get R11
 				Get R2
 				I64Add
-				Set R14
+				Set R11
 			End
-			Get R12
+			Get R9
 			I64Const $4
 			I64Add
-			Set R12
-			Get R13
+			Set R9
+			Get R10
 			I64Const $4
 			I64Add
-			Set R13
+			Set R10
 		End
 		Get R1
 		I32WrapI64
@@ -2190,13 +1520,53 @@ dot:
 		Get R2
 		I64Add
 		Set R1
-		Get R11
+		Get R8
 		I64Const $1
 		I64Sub
-		Set R11
-		Get R11
+		Set R8
+		Get R8
 		I64Eqz
 		I32Eqz
 		BrIf tile
+	End
+	RET
+
+TEXT ·copyWords(SB), NOSPLIT, $0-32
+	Get SP
+	I64Load dst+0(FP)
+	Set R0
+	Get SP
+	I64Load src+8(FP)
+	Set R1
+	Get SP
+	I64Load n+16(FP)
+	Set R2
+	Get SP
+	I64Load step+24(FP)
+	Set R3
+word:
+	Loop
+		Get R0
+		I32WrapI64
+		Get R1
+		I32WrapI64
+		I32Load $0
+		I32Store $0
+		Get R0
+		Get R3
+		I64Add
+		Set R0
+		Get R1
+		I64Const $4
+		I64Add
+		Set R1
+		Get R2
+		I64Const $1
+		I64Sub
+		Set R2
+		Get R2
+		I64Eqz
+		I32Eqz
+		BrIf word
 	End
 	RET

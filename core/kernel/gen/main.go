@@ -33,13 +33,15 @@ func sources() map[string]string {
 		}),
 		"strict_wasm.s": file("!relaxed", func(a *assembler) {
 			for _, n := range []int{2, 1} {
-				strictTile(a, n)
+				strictTile(a, n, false)
+				strictTile(a, n, true)
 			}
 		}),
 		"relaxed_wasm.s": file("relaxed", func(a *assembler) {
 			for _, n := range []int{4, 3, 2, 1} {
 				relaxedTile(a, n)
 			}
+			copyWords(a, 4*relaxedUnroll)
 		}),
 	}
 }
