@@ -13,6 +13,7 @@ import { exactFloat32, formatFloat32 } from "../src/review/numbers";
 import { Review } from "../src/review/review";
 import { Selection } from "../src/review/selection";
 import { Session } from "../src/review/session";
+import { openStore } from "../src/review/store";
 import { BlobSink, places, sortInto, zipInto } from "../src/review/sort";
 import { answersCSV, reviewCSV, reviewJSON } from "../src/review/tables";
 import { Tally } from "../src/review/tally";
@@ -418,6 +419,25 @@ const hooks = {
     return [...paths, `${chosen!.path} ${chosen!.size}`, fromBlob(new Blob(["abcde"]), "snapshot.jpg").path];
   },
 
+  /** Stops bringing in files without end; returns how many came before, and how many after. */
+  stop: async (): Promise<number[]> => {
+    const review = new Review();
+    const intake = new Intake(review);
+    const counts: number[] = [];
+    async function* endless(): AsyncIterable<NewItem> {
+      for (let i = 0; i < 10_000; i++) {
+        if (i === 1000) {
+          counts.push(review.size);
+          intake.stop();
+        }
+        yield item(`${i}.jpg`, "x");
+      }
+    }
+    await intake.bring(endless());
+    await intake.settled();
+    return [...counts, review.size];
+  },
+
   digest: async (base64: string): Promise<string> => digest(new Blob([fromBase64(base64)])),
 
   /** Opens the session and returns the review in it. */
@@ -458,6 +478,14 @@ const hooks = {
   useLabels: (labels: string): void => session!.useLabels(labels, false),
   toScore: (): number => review.toScore.size,
   close: (): Promise<void> => session!.close(true),
+  /** What a newer version of the page is told where a tab with the older one does not let go. */
+  upgrade: async (): Promise<{ works: boolean; problems: string[] }> => {
+    const problems: string[] = [];
+    const store = await openStore("ecor /", (problem) => problems.push(problem), 2);
+    const { works } = store;
+    store.close();
+    return { works, problems };
+  },
   wipe: () => deleteEverything({ base: location.href, cachePrefix: "ecor / " }),
 
   selection: (): number[][] => {

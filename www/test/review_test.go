@@ -537,6 +537,10 @@ func TestReviewChecks(t *testing.T) {
 		{"copies/third.png", "waiting", "", 1},
 	}, ask[[]summary](b, "intake", files))
 
+	counts := ask[[]int](b, "stop")
+	assert.Less(t, counts[1], 1001)
+	assert.Equal(t, counts[0], counts[1], "nothing comes in after stop")
+
 	data := bytes.Repeat([]byte("ecor"), 1000)
 	sum := sha256.Sum256(data)
 	assert.Equal(t, hex.EncodeToString(sum[:]), ask[string](b, "digest", base64.StdEncoding.EncodeToString(data)))
@@ -694,6 +698,18 @@ func TestReviewWithoutStorage(t *testing.T) {
 	b.do(`new Promise((ok) => { indexedDB.open("ecor /", 99).onsuccess = (e) => { e.target.result.close(); ok(); }; })`)
 	assert.Empty(t, ask[[]stored](b, "open"))
 	works("newer")
+	b.do(`new Promise((ok) => { indexedDB.deleteDatabase("ecor /").onsuccess = () => ok(); })`)
+
+	// Another tab has an older version of the page and does not let go.
+	b.visit()
+	b.do(`new Promise((ok) => { indexedDB.open("ecor /", 1).onsuccess = (e) => { globalThis.held = e.target.result; ok(); }; })`)
+	blocked := ask[struct {
+		Works    bool
+		Problems []string
+	}](b, "upgrade")
+	assert.False(t, blocked.Works)
+	assert.Equal(t, []string{"blocked"}, blocked.Problems)
+	b.visit()
 	b.do(`new Promise((ok) => { indexedDB.deleteDatabase("ecor /").onsuccess = () => ok(); })`)
 
 	// Another tab deletes everything.

@@ -17,20 +17,26 @@ const atOnce = 2; // files that are read at the same time
 export class Intake {
   private readonly sizes = new Map<number, Set<number>>(); // ids by size in bytes
   private readonly contents = new Map<string, Set<number>>(); // ids by content
-  private readonly queue: number[] = []; // ids to look at
+  private queue: number[] = []; // ids to look at
   private running = 0;
   private idle: (() => void)[] = [];
-  private readonly signal: AbortSignal | undefined;
+  private ending = new AbortController();
 
-  constructor(
-    private readonly review: Review,
-    options: { signal?: AbortSignal } = {},
-  ) {
-    this.signal = options.signal;
+  constructor(private readonly review: Review) {}
+
+  /** Ends what is being brought in, and forgets what has still to be looked at. */
+  stop(): void {
+    this.ending.abort();
+    this.ending = new AbortController();
+    this.queue = [];
   }
 
-  /** Adds files as they are found; looking at them goes on afterwards, see settled. */
+  /**
+   * Adds files as they are found, until stop is called; looking at them goes on
+   * afterwards, see settled.
+   */
   async bring(files: Iterable<NewItem> | AsyncIterable<NewItem>, onAdded?: (sum: Added) => void): Promise<Added> {
+    const { signal } = this.ending;
     const sum: Added = { added: [], attached: [], known: [] };
     let batch: NewItem[] = [];
     const add = () => {
@@ -49,12 +55,13 @@ export class Intake {
     }
     let last = performance.now();
     for await (const file of files) {
-      if (this.signal?.aborted) {
-        break;
+      if (signal.aborted) {
+        return sum;
       }
       batch.push(file);
       if (batch.length >= batchSize || performance.now() - last > 100) {
         add();
+        await new Promise((resolve) => setTimeout(resolve)); // lets the page show them
         last = performance.now();
       }
     }
@@ -78,7 +85,7 @@ export class Intake {
   }
 
   private async work(): Promise<void> {
-    for (let id = this.queue.shift(); id !== undefined && !this.signal?.aborted; id = this.queue.shift()) {
+    for (let id = this.queue.shift(); id !== undefined; id = this.queue.shift()) {
       await this.check(id);
     }
     this.running--;
@@ -168,7 +175,7 @@ export class Intake {
       return;
     }
     try {
-      this.review.update(id, { content: await digest(await source.file(), this.signal) });
+      this.review.update(id, { content: await digest(await source.file(), this.ending.signal) });
     } catch {
       // Its bytes cannot be read now; classifying it will say so.
     }

@@ -174,8 +174,7 @@ export class Review {
     const item = this.all.get(id);
     if (item) {
       this.sources.set(id, source);
-      const missing = item.reason?.kind === "missing";
-      this.put({ ...item, attached: true, ...(missing ? { state: "waiting" as const, reason: undefined } : {}) });
+      this.put({ ...item, attached: true });
     }
   }
 

@@ -88,9 +88,7 @@ export class Session {
    * what has changed are out of date from now on.
    */
   useLabels(labels: string, shipped: boolean): void {
-    const before = this.current.labels;
-    const same = before === labels || (before !== "" && !compareLabels(parsePack(before), parsePack(labels)).answers);
-    const revision = this.review.useLabels(this.current.revision + (same ? 0 : 1));
+    const revision = this.review.useLabels(this.current.revision + (sameAnswers(this.current.labels, labels) ? 0 : 1));
     this.setInfo({ labels, shipped, revision });
   }
 
@@ -247,6 +245,18 @@ export class Session {
 function fresh(review: Review): SessionInfo {
   const { labels: revision, method } = review;
   return { created: Date.now(), model: "", labels: "", shipped: true, revision, method, keepImages: false, settings: {} };
+}
+
+/** Whether two label packs' JSON give the same answers. */
+function sameAnswers(before: string, after: string): boolean {
+  if (before === after) {
+    return true;
+  }
+  try {
+    return !compareLabels(parsePack(before), parsePack(after)).answers;
+  } catch {
+    return false; // none was kept, or one that an older version of the page took
+  }
 }
 
 function storedMarks(item: Item): StoredMarks {

@@ -2,7 +2,7 @@
 
 import type { OnProblem, SessionInfo, SessionStore, StoredItem, StoredMarks, StoredSession, StoreProblem, Write } from "./types";
 
-const version = 1;
+const currentVersion = 1;
 const stores = ["info", "items", "marks", "images", "folders"] as const;
 type StoreName = (typeof stores)[number];
 
@@ -15,7 +15,7 @@ export function databaseName(base: string): string {
 }
 
 /** Opens the session store of a name. One that does not work keeps nothing. */
-export async function openStore(name: string, onProblem: OnProblem): Promise<SessionStore> {
+export async function openStore(name: string, onProblem: OnProblem, version = currentVersion): Promise<SessionStore> {
   const told = new Set<StoreProblem>();
   const tell: OnProblem = (problem, detail) => {
     if (!told.has(problem)) {
@@ -29,7 +29,7 @@ export async function openStore(name: string, onProblem: OnProblem): Promise<Ses
     return nothing;
   }
   try {
-    return new Store(await openDatabase(name), tell, release);
+    return new Store(await openDatabase(name, version), tell, release);
   } catch (e) {
     release();
     tell(problemOf(e), String(e));
@@ -87,7 +87,7 @@ function problemOf(e: unknown): StoreProblem {
   }
 }
 
-function openDatabase(name: string): Promise<IDBDatabase> {
+function openDatabase(name: string, version: number): Promise<IDBDatabase> {
   const factory = (globalThis as { indexedDB?: IDBFactory }).indexedDB;
   if (!factory) {
     throw new Problem("unavailable", "this browser has no IndexedDB here");

@@ -18,9 +18,9 @@ export interface Reason {
   /**
    * "empty": no bytes; "refused": by its header, such as no image or too large;
    * "unreadable": the file system does not give the bytes;
-   * "failed": decoder or engine; "cancelled"; "missing": not there since a reload.
+   * "failed": decoder or engine; "cancelled".
    */
-  kind: "empty" | "refused" | "unreadable" | "failed" | "cancelled" | "missing";
+  kind: "empty" | "refused" | "unreadable" | "failed" | "cancelled";
   message: string;
 }
 
