@@ -4,19 +4,32 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"unsafe"
 )
 
 // guardLen is the number of guard values on each side of a buffer.
 const guardLen = 16
 
-// guarded is a buffer between guard values.
+// guarded is a buffer between guard values, or one with guard values before it
+// and no memory after it.
 type guarded[T comparable] struct {
 	all   []T
+	after int // guard values after the buffer
 	guard T
 }
 
+// endOfMemory, where it is set, returns bytes at whose end an access faults.
+var endOfMemory func(bytes int) unsafe.Pointer
+
 func guard[T comparable](n int, guard T) guarded[T] {
-	g := guarded[T]{make([]T, n+2*guardLen), guard}
+	g := guarded[T]{after: guardLen, guard: guard}
+	if endOfMemory == nil {
+		g.all = make([]T, n+2*guardLen)
+	} else {
+		g.after = 0
+		size := n + guardLen
+		g.all = unsafe.Slice((*T)(endOfMemory(size*int(unsafe.Sizeof(guard)))), size)
+	}
 	for i := range g.all {
 		g.all[i] = guard
 	}
@@ -25,16 +38,17 @@ func guard[T comparable](n int, guard T) guarded[T] {
 
 // data returns the buffer; it can be appended to without a copy, so a kernel that
 // reslices beyond the end hits the guards.
-func (g guarded[T]) data() []T { return g.all[guardLen : len(g.all)-guardLen] }
+func (g guarded[T]) data() []T { return g.all[guardLen : len(g.all)-g.after] }
 
 // check returns an error where a guard value is gone.
 func (g guarded[T]) check(what string) error {
-	n := len(g.all) - 2*guardLen
-	for i := range guardLen {
-		if g.all[i] != g.guard {
+	for i, v := range g.all[:guardLen] {
+		if v != g.guard {
 			return fmt.Errorf("%s: written %d before its start", what, guardLen-i)
 		}
-		if g.all[guardLen+n+i] != g.guard {
+	}
+	for i, v := range g.all[len(g.all)-g.after:] {
+		if v != g.guard {
 			return fmt.Errorf("%s: written %d past its end", what, i)
 		}
 	}
@@ -56,7 +70,7 @@ func floats(r *rand.Rand, n int) guarded[float32] {
 
 // clone returns a guarded copy of g.
 func (g guarded[T]) clone() guarded[T] {
-	return guarded[T]{append([]T(nil), g.all...), g.guard}
+	return guarded[T]{append([]T(nil), g.all...), g.after, g.guard}
 }
 
 // sameBits returns an error that names the first element at which got and want
