@@ -1,7 +1,9 @@
 // Command quantize turns a full-precision CLIP checkpoint in the Hugging Face layout into browser weights, and label
-// packs into embeddings that belong to them.
+// packs into embeddings that belong to them. It can measure what is lost, and refuse to lose too much.
 //
 //	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
+//	go run ./tools/quantize -in clip -out weights -scheme w4a7 -labels pets.json -photos holidays \
+//	    -report report.json -max-loss cosine=0.985,agreement=0.95
 package main
 
 import (
@@ -52,11 +54,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "quantize: interrupted, nothing was written")
 		return exitFailed
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "quantize:", err)
-		return exitFailed
+	if result != nil {
+		if err := show(stdout, o, result, time.Since(begun)); err != nil {
+			fmt.Fprintln(stderr, "quantize:", err)
+			return exitFailed
+		}
 	}
-	if err := show(stdout, o, result, time.Since(begun)); err != nil {
+	if err != nil {
 		fmt.Fprintln(stderr, "quantize:", err)
 		return exitFailed
 	}
@@ -83,8 +87,21 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 		return nil
 	})
 	flags.StringVar(&o.Name, "name", "", "name of the weights and of their file (default: the checkpoint directory's)")
-	flags.StringVar(&scheme, "scheme", string(quant.W8A7), "w8a7 (int8 weights) or float32")
-	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where there is a calibration.json")
+	flags.StringVar(&scheme, "scheme", string(quant.W8A7), "w8a7 (int8 weights, 7-bit activations), w8 (int8 weights, float32 activations), w4a7 (4-bit weights, 7-bit activations) or float32")
+	flags.IntVar(&o.Group, "group", 32, "weights that share a multiplier with w4a7: 32 or 64")
+	flags.BoolVar(&o.Embed4, "embed4", false, "store the token embedding in four bits, too, with w4a7")
+	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where ranges of activations are known, from -photos or a calibration.json")
+	flags.StringVar(&o.Photos, "photos", "", "`folder` of photos: every second one calibrates the image tower, the others are compared with float32. Prompts of the label packs are dealt out in the same way")
+	flags.StringVar(&o.Accuracy, "accuracy", "", "`folder` with a folder of photos for each category: top-1 accuracy is measured on them")
+	flags.IntVar(&o.Calibrate, "calibrate", 64, "most photos, and a quarter of the most texts, to calibrate on")
+	flags.IntVar(&o.Judge, "judge", 256, "most photos of -photos, and a quarter of the most texts, to compare")
+	flags.StringVar(&o.Report, "report", "", "`file` to write the figures to, as JSON")
+	flags.Func("max-loss", "figures that must be reached, or nothing is written: cosine=0.995 (least mean cosine of images and texts to float32), "+
+		"p1=0.98 (least first percentile), agreement=0.97 (least share of photos that keep their category where float32 leads by half a logit), "+
+		"top1=0.5 (most points of -accuracy lost), separated by commas", func(s string) (err error) {
+		o.Limits, err = report.ParseLimits(s)
+		return err
+	})
 	for _, t := range []struct {
 		name, usage string
 		list        *[]string
@@ -112,6 +129,17 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 		return nil, errors.New("-in and -out are needed")
 	case !(o.Alpha >= 0 && o.Alpha <= 1):
 		return nil, fmt.Errorf("-smooth-alpha is %g: want 0 to 1", o.Alpha)
+	case o.Group != 32 && o.Group != 64:
+		return nil, fmt.Errorf("-group is %d: want 32 or 64", o.Group)
+	case o.Calibrate < 1:
+		return nil, fmt.Errorf("-calibrate is %d: want at least 1", o.Calibrate)
+	case o.Judge < 1:
+		return nil, fmt.Errorf("-judge is %d: want at least 1", o.Judge)
+	}
+	if o.Limits != nil {
+		if err := o.Limits.Need(o.Photos != "", len(o.Labels) > 0, o.Accuracy != ""); err != nil {
+			return nil, fmt.Errorf("-max-loss: %w", err)
+		}
 	}
 	var err error
 	if o.Scheme, err = quant.ParseScheme(scheme); err != nil {
@@ -152,7 +180,12 @@ func show(w io.Writer, o *convert.Options, r *convert.Result, took time.Duration
 	if err := report.Table(w, r.Tensors); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nscheme %s, %s\n", o.Scheme, r.Smoothing)
+	fmt.Fprintf(w, "\nscheme %s, %s; calibrated on %s\n", o.Scheme, r.Smoothing, r.Calibration)
+	if r.Fidelity != nil {
+		if err := r.Fidelity.Table(w); err != nil {
+			return err
+		}
+	}
 	for i, warning := range r.Warnings {
 		if i == maxWarnings {
 			fmt.Fprintf(w, "warning: %d more of this kind\n", len(r.Warnings)-i)

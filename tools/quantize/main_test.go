@@ -19,9 +19,9 @@ func TestRun(t *testing.T) {
 	code := run(t.Context(), []string{"-in", checkpointtest.Golden(t, "tiny"), "-out", out}, &stdout, &stderr)
 	require.Equal(t, exitOK, code, stderr.String())
 	report := stdout.String()
-	assert.Regexp(t, `(?m)^tensor +shape +scheme +bytes +SQNR dB$`, report)
-	assert.Regexp(t, `(?m)^logit_scale +scalar +float32 +4 +exact$`, report)
-	assert.Regexp(t, `(?m)^vision_model\.embeddings\.patch_embedding\.weight +32×192 +int8 per row +6272 +4\d\.\d$`, report)
+	assert.Regexp(t, `(?m)^tensor +shape +scheme +bytes +SQNR dB +output dB$`, report)
+	assert.Regexp(t, `(?m)^vision_model\.embeddings\.patch_embedding\.weight +32×192 +int8 per row +6272 +4\d\.\d +-$`, report)
+	assert.Regexp(t, `(?m)^\d+ others +float32 +\d+ +exact +-$`, report)
 	assert.Contains(t, report, "scheme w8a7, not smoothed: the checkpoint has no calibration.json")
 	assert.Regexp(t, `tiny\.safetensors: \d+\.\d kB, gzip \d+\.\d kB, sha256 [0-9a-f]{64}`, report)
 	assert.Regexp(t, `took \d+\.\d s`, report)
@@ -56,6 +56,11 @@ func TestErrors(t *testing.T) {
 		{"argument", []string{"-in", "a", "-out", "b", "c"}, exitUsage, `unexpected argument "c"`},
 		{"flag", []string{"-bits", "4"}, exitUsage, "flag provided but not defined: -bits"},
 		{"scheme", []string{"-in", "a", "-out", "b", "-scheme", "int4"}, exitUsage, `unknown scheme "int4"`},
+		{"group", []string{"-in", "a", "-out", "b", "-group", "16"}, exitUsage, "-group is 16: want 32 or 64"},
+		{"calibrate", []string{"-in", "a", "-out", "b", "-calibrate", "0"}, exitUsage, "-calibrate is 0: want at least 1"},
+		{"judge", []string{"-in", "a", "-out", "b", "-judge", "0"}, exitUsage, "-judge is 0: want at least 1"},
+		{"limit", []string{"-in", "a", "-out", "b", "-max-loss", "speed=1"}, exitUsage, `unknown figure "speed"`},
+		{"limit without photos", []string{"-in", "a", "-out", "b", "-max-loss", "agreement=0.9"}, exitUsage, "-max-loss: agreement needs photos and a label pack"},
 		{"alpha", []string{"-in", "a", "-out", "b", "-smooth-alpha", "2"}, exitUsage, "-smooth-alpha is 2: want 0 to 1"},
 		{"name", []string{"-in", "a", "-out", "b", "-name", "x/y"}, exitUsage, `-name is "x/y": want a plain file name`},
 		{"category template", []string{"-in", "a", "-out", "b", "-template-category", "a photo"}, exitUsage, `category template "a photo" has no {c}`},

@@ -33,7 +33,7 @@ var goldenTemplates = Templates{
 func options(t *testing.T, in string) *Options {
 	return &Options{
 		In: in, Out: filepath.Join(t.TempDir(), "out"), Name: "tiny",
-		Scheme: quant.W8A7, Alpha: 0.5, Templates: goldenTemplates,
+		Format: quant.Format{Scheme: quant.W8A7, Group: 32}, Alpha: 0.5, Templates: goldenTemplates, Calibrate: 64, Judge: 256,
 	}
 }
 

@@ -1,22 +1,18 @@
 package convert
 
 import (
-	"cmp"
+	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 
-	"github.com/ecor-clip/ecor/core/clip"
 	"github.com/ecor-clip/ecor/core/explain"
 	"github.com/ecor-clip/ecor/core/kernel"
 	"github.com/ecor-clip/ecor/core/safetensors"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/report"
 	"github.com/ecor-clip/ecor/wasm/host/labelpack"
 )
@@ -54,38 +50,14 @@ func readLabels(paths []string) ([]*labels, error) {
 	return packs, nil
 }
 
-// write copies the pack and writes the embeddings of its categories and rationales beside it.
-func (l *labels) write(ctx context.Context, m *clip.Model, weightsSHA256 string, out *output, progress *report.Progress, result *Result) error {
-	file, err := out.create(l.file)
-	if err != nil {
-		return err
+// templates returns the templates that the pack's prompts are made with.
+func (l *labels) templates(o *Options) Templates {
+	t := l.LabelSet().Templates
+	return Templates{
+		Category:    or(t.Category, o.Templates.Category),
+		Rationale:   or(t.Rationale, o.Templates.Rationale),
+		Conditional: or(t.Conditional, o.Templates.Conditional),
 	}
-	err = writeFile(file, result, func(w io.Writer) error {
-		_, err := w.Write(l.bytes)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	set := l.LabelSet()
-	categories := make([]string, len(set.Categories))
-	for i, c := range set.Categories {
-		categories[i] = c.Name
-	}
-	category, err := embed(ctx, m, l.file, "category", categories, or(set.Templates.Category, m.CategoryTemplates), explain.CategoryPrompt, progress, result)
-	if err != nil {
-		return err
-	}
-	rationale, err := embed(ctx, m, l.file, "rationale", set.DistinctRationales(), or(set.Templates.Rationale, m.RationaleTemplates), explain.RationalePrompt, progress, result)
-	if err != nil {
-		return err
-	}
-	file, err = out.create(strings.TrimSuffix(l.file, ".json") + ".embeddings.safetensors")
-	if err != nil {
-		return err
-	}
-	metadata := map[string]string{"format": embeddingsFormat, "weights_sha256": weightsSHA256, "labels_sha256": l.SHA256}
-	return writeSafetensors(file, metadata, []safetensors.TensorData{category, rationale}, result)
 }
 
 func or(templates, defaults []string) []string {
@@ -95,85 +67,105 @@ func or(templates, defaults []string) []string {
 	return templates
 }
 
-// embed returns the unit-length embeddings (labels, D) of labels: the renormalised mean over the templates, in the
-// order of arithmetic of core.Classifier. file names the pack in progress messages.
-func embed(ctx context.Context, m *clip.Model, file, kind string, labels, templates []string, prompt func(template, label string) string,
-	progress *report.Progress, result *Result) (safetensors.TensorData, error) {
-	texts := make([][]int32, 0, len(labels)*len(templates))
-	for _, label := range labels {
+// names returns the pack's categories.
+func (l *labels) names() []string {
+	names := make([]string, len(l.Categories))
+	for i, c := range l.Categories {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// write copies the pack and writes the embeddings of its categories and rationales beside it.
+func (l *labels) write(ctx context.Context, in *inputs, o *Options, m model, out *output, progress *report.Progress, result *Result) error {
+	file, err := out.create(l.file)
+	if err != nil {
+		return err
+	}
+	if err := file.writeAt(l.bytes, 0); err != nil {
+		return err
+	}
+	if err := file.describe(ctx, io.Discard, result); err != nil {
+		return err
+	}
+	templates, set := l.templates(o), l.LabelSet()
+	var tensors []safetensors.TensorData
+	for _, k := range []kind{
+		{"category", l.names(), templates.Category, explain.CategoryPrompt},
+		{"rationale", set.DistinctRationales(), templates.Rationale, explain.RationalePrompt},
+	} {
+		task := progress.Start("encoding "+k.name+" prompts of "+l.file, 1)
+		rows, warnings, err := k.embed(ctx, in, m)
+		if err != nil {
+			return err
+		}
+		task.Done()
+		result.Warnings = append(result.Warnings, warnings...)
+		n := len(k.labels)
+		tensors = append(tensors, safetensors.TensorData{
+			Name: k.name, DType: safetensors.F32, Shape: []int{n, len(rows) / n}, Data: quant.Float32Bytes(rows),
+		})
+	}
+	file, err = out.create(strings.TrimSuffix(l.file, ".json") + ".embeddings.safetensors")
+	if err != nil {
+		return err
+	}
+	metadata := map[string]string{"format": embeddingsFormat, "weights_sha256": result.Files[0].SHA256, "labels_sha256": l.SHA256}
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, metadata, tensors); err != nil {
+		return fmt.Errorf("%s: %w", file.name, err)
+	}
+	if err := file.writeAt(b.Bytes(), 0); err != nil {
+		return err
+	}
+	return file.describe(ctx, io.Discard, result)
+}
+
+// kind is one kind of labels and how prompts are made of them.
+type kind struct {
+	name      string
+	labels    []string
+	templates []string
+	prompt    func(template, label string) string
+}
+
+// embed returns the unit-length embeddings (labels, D) of the labels: the renormalised mean over the templates, in the
+// order of arithmetic of core.Classifier.
+func (k *kind) embed(ctx context.Context, in *inputs, m model) (rows []float32, warnings []string, err error) {
+	texts := make([][]int32, 0, len(k.labels)*len(k.templates))
+	for _, label := range k.labels {
 		cut := false
-		for _, template := range templates {
-			ids, truncated, err := m.Tokenizer.Encode(nil, prompt(template, label), m.ContextLength)
+		for _, template := range k.templates {
+			ids, truncated, err := in.tokenizer.Encode(nil, k.prompt(template, label), in.context)
 			if err != nil {
-				return safetensors.TensorData{}, fmt.Errorf("%s %q: %w", kind, label, err)
+				return nil, nil, fmt.Errorf("%s %q: %w", k.name, label, err)
 			}
 			cut = cut || truncated
 			texts = append(texts, ids)
 		}
 		if cut {
-			result.Warnings = append(result.Warnings, fmt.Sprintf("%s %q is cut at %d tokens", kind, label, m.ContextLength))
+			warnings = append(warnings, fmt.Sprintf("%s %q is cut at %d tokens", k.name, label, in.context))
 		}
 	}
-	d := m.ProjectionDim
-	sums := make([]float32, len(labels)*d)
-	task := progress.Start("encoding "+kind+" prompts of "+file, int64(len(texts)))
-	workers := min(runtime.GOMAXPROCS(0), len(labels))
-	failed := make([]error, workers)
-	var group sync.WaitGroup
-	for w := range workers {
-		first, end := w*len(labels)/workers, (w+1)*len(labels)/workers
-		group.Go(func() {
-			part := texts[first*len(templates) : end*len(templates)]
-			failed[w] = encodeTexts(ctx, m.NewTextEncoder(), part, func(i int, embedding []float32) {
-				label := first + i/len(templates)
-				kernel.Add(sums[label*d:(label+1)*d], embedding)
-				task.Add(1)
-			})
-		})
+	each, err := m.texts(ctx, texts)
+	if err != nil {
+		return nil, nil, err
 	}
-	group.Wait()
-	if err := cmp.Or(failed...); err != nil {
-		return safetensors.TensorData{}, err
+	d := len(each) / len(texts)
+	rows = make([]float32, len(k.labels)*d)
+	for i := range texts {
+		label := i / len(k.templates)
+		kernel.Add(rows[label*d:(label+1)*d], each[i*d:(i+1)*d])
 	}
-	task.Done()
-	if len(templates) > 1 {
-		for i := range labels {
-			kernel.Normalize(sums[i*d : (i+1)*d])
+	if len(k.templates) > 1 {
+		for i := range k.labels {
+			kernel.Normalize(rows[i*d : (i+1)*d])
 		}
 	}
-	b := make([]byte, 0, 4*len(sums))
-	for i, v := range sums {
+	for i, v := range rows {
 		if v-v != 0 {
-			return safetensors.TensorData{}, fmt.Errorf("%s %q: the embedding holds %g", kind, labels[i/d], v)
-		}
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	return safetensors.TensorData{Name: kind, DType: safetensors.F32, Shape: []int{len(labels), d}, Data: b}, nil
-}
-
-// encodeTexts calls use with the embedding of each text, in order.
-func encodeTexts(ctx context.Context, e *clip.TextEncoder, texts [][]int32, use func(i int, embedding []float32)) error {
-	for next := 0; next < len(texts); {
-		first := next
-		e.Reset()
-		for ; next < len(texts); next++ {
-			added, err := e.Add(texts[next])
-			if err != nil {
-				return err
-			}
-			if !added {
-				break
-			}
-		}
-		e.Begin()
-		for done := false; !done; done = e.Step() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		for i := range e.Len() {
-			use(first+i, e.Embedding(i))
+			return nil, nil, fmt.Errorf("%s %q: the embedding holds %g", k.name, k.labels[i/d], v)
 		}
 	}
-	return nil
+	return rows, warnings, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ecor-clip/ecor/core/clip"
 	"github.com/ecor-clip/ecor/core/safetensors"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpoint"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
 )
 
 // metadata returns the weights file's metadata as docs/architecture.md lists it.
@@ -31,6 +32,13 @@ func metadata(c *checkpoint.Checkpoint, o *Options, sha256 string) map[string]st
 		"template.category":    strings.Join(o.Templates.Category, "\n"),
 		"template.rationale":   strings.Join(o.Templates.Rationale, "\n"),
 		"template.conditional": strings.Join(o.Templates.Conditional, "\n"),
+	}
+	if o.Scheme == quant.W4A7 {
+		m["group_size"] = strconv.Itoa(o.Group)
+		m["embedding_bits"] = "8"
+		if o.Embed4 {
+			m["embedding_bits"] = "4"
+		}
 	}
 	addTower(m, "vision", &c.Vision.Tower)
 	addTower(m, "text", &c.Text.Tower)

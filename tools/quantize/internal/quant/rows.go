@@ -3,9 +3,7 @@ package quant
 import (
 	"math"
 
-	"gorgonia.org/tensor"
-
-	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpoint"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/work"
 )
 
 // maxInt8 is the largest magnitude of a quantized weight; -128 is not used.
@@ -20,57 +18,45 @@ type Int8 struct {
 
 // Rows quantizes w (rows, cols). A row's scale is its largest magnitude divided by 127, so that no weight is clipped; a
 // row of zeros gets scale 1.
-func Rows(w *tensor.Dense) (*Int8, error) {
-	rows, cols := w.Shape()[0], w.Shape()[1]
-	largest, err := magnitudes(w, 1)
-	if err != nil {
-		return nil, err
-	}
+func Rows(w []float32, rows, cols int) *Int8 {
 	out := &Int8{Rows: rows, Cols: cols, Q: make([]int8, rows*cols), Scale: make([]float32, rows)}
-	values := checkpoint.Values(w)
-	for i := range rows {
-		scale := largest[i] / maxInt8
-		if scale == 0 {
-			scale = 1
+	work.Blocks(rows, 64, func(first, end int) {
+		for i := first; i < end; i++ {
+			row := w[i*cols : (i+1)*cols]
+			var most float32
+			for _, v := range row {
+				most = max(most, v, -v)
+			}
+			scale := most / maxInt8
+			if scale == 0 {
+				scale = 1
+			}
+			out.Scale[i] = scale
+			q := out.Q[i*cols : (i+1)*cols]
+			for j, v := range row {
+				q[j] = int8(max(-maxInt8, min(maxInt8, math.RoundToEven(float64(v)/float64(scale)))))
+			}
 		}
-		out.Scale[i] = scale
-		q := out.Q[i*cols : (i+1)*cols]
-		for j, v := range values[i*cols : (i+1)*cols] {
-			q[j] = int8(max(-maxInt8, min(maxInt8, math.RoundToEven(float64(v)/float64(scale)))))
-		}
-	}
-	return out, nil
+	})
+	return out
 }
 
 // Dequantize returns Scale·Q (Rows, Cols).
-func (m *Int8) Dequantize() *tensor.Dense {
+func (m *Int8) Dequantize() []float32 {
 	values := make([]float32, len(m.Q))
-	for i, q := range m.Q {
-		values[i] = m.Scale[i/m.Cols] * float32(q)
+	for i := range m.Rows {
+		for j := i * m.Cols; j < (i+1)*m.Cols; j++ {
+			values[j] = m.Scale[i] * float32(m.Q[j])
+		}
 	}
-	return tensor.New(tensor.WithShape(m.Rows, m.Cols), tensor.WithBacking(values))
-}
-
-// magnitudes returns the largest magnitudes of w (rows, cols) along an axis: with axis 0 of each column, with axis 1
-// of each row.
-func magnitudes(w *tensor.Dense, axis int) ([]float32, error) {
-	abs, err := tensor.Abs(w)
-	if err != nil {
-		return nil, err
-	}
-	largest, err := abs.(*tensor.Dense).Max(axis)
-	if err != nil {
-		return nil, err
-	}
-	return checkpoint.Values(largest), nil
+	return values
 }
 
 // SQNR returns the signal-to-quantization-noise ratio of approx in decibels: +Inf where it equals exact.
-func SQNR(exact, approx *tensor.Dense) float64 {
+func SQNR(exact, approx []float32) float64 {
 	var signal, noise float64
-	got := checkpoint.Values(approx)
-	for i, v := range checkpoint.Values(exact) {
-		d := float64(v) - float64(got[i])
+	for i, v := range exact {
+		d := float64(v) - float64(approx[i])
 		signal += float64(v) * float64(v)
 		noise += d * d
 	}

@@ -12,16 +12,105 @@ import (
 	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
 )
 
+// The worst tensor comes first: by its outputs, where they are known.
 func TestTable(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Table(&b, []quant.Stored{
 		{Name: "logit_scale", Scheme: "float32", Bytes: 4, SQNR: math.Inf(1)},
 		{Name: "a.weight", Shape: []int{24, 32}, Scheme: "int8 per row", Bytes: 864, SQNR: 45.44},
+		{Name: "b.weight", Shape: []int{2, 2}, Scheme: "int8 per row", Bytes: 12, SQNR: math.Inf(1), Output: 39},
+		{Name: "c.weight", Shape: []int{2, 2}, Scheme: "4-bit groups", Bytes: 12, SQNR: 21, Output: 20.06},
 	}))
 	assert.Equal(t, ""+
-		"tensor       shape   scheme        bytes  SQNR dB\n"+
-		"logit_scale  scalar  float32       4      exact\n"+
-		"a.weight     24×32   int8 per row  864    45.4\n", b.String())
+		"tensor    shape  scheme        bytes  SQNR dB  output dB\n"+
+		"c.weight  2×2    4-bit groups  12     21.0     20.1\n"+
+		"b.weight  2×2    int8 per row  12     exact    39.0\n"+
+		"a.weight  24×32  int8 per row  864    45.4     -\n"+
+		"1 others         float32       4      exact    -\n", b.String())
+}
+
+func TestCosines(t *testing.T) {
+	values := make([]float64, 200)
+	for i := range values {
+		values[i] = 1 - float64(i)/1000
+	}
+	c := NewCosines(values)
+	assert.Equal(t, 200, c.Count)
+	assert.InDelta(t, 0.801, c.Min, 1e-9)
+	assert.InDelta(t, 0.803, c.P1, 1e-9, "two of 200 are below it")
+	assert.InDelta(t, 0.9005, c.Mean, 1e-9)
+	assert.Equal(t, &Cosines{1, 0.5, 0.5, 0.5}, NewCosines([]float64{0.5}))
+}
+
+func TestAgreement(t *testing.T) {
+	var a Agreement
+	a.Add([]float32{1, 3, 2.6}, []float32{0, 0, 1}) // not clear, another one
+	a.Add([]float32{1, 3, 2.5}, []float32{0, 1, 0}) // clear, the same
+	a.Add([]float32{9, 3, 2}, []float32{0, 1, 0})   // clear, another one
+	a.Add([]float32{1}, []float32{2})               // nothing to choose from
+	assert.Equal(t, Agreement{Photos: 4, Same: 2, Clear: 3, ClearSame: 2}, a)
+}
+
+func TestParseLimits(t *testing.T) {
+	l, err := ParseLimits("cosine=0.995,top1=0.5")
+	require.NoError(t, err)
+	assert.Equal(t, []any{0.995, 0.5}, []any{l.Cosine, l.Top1})
+	assert.True(t, math.IsNaN(l.P1) && math.IsNaN(l.Agreement))
+	for text, want := range map[string]string{
+		"":                      `unknown figure ""`,
+		"speed=1":               `unknown figure "speed": want cosine, p1, agreement or top1`,
+		"cosine":                `cosine is "": want a number from 0 to 1`,
+		"cosine=1.1":            `cosine is "1.1": want a number from 0 to 1`,
+		"cosine=NaN":            `cosine is "NaN"`,
+		"top1=101":              `top1 is "101": want a number from 0 to 100`,
+		"cosine=0.9,cosine=0.8": "cosine is given twice",
+	} {
+		_, err := ParseLimits(text)
+		require.ErrorContains(t, err, want)
+	}
+	require.ErrorContains(t, l.Need(true, true, false), "top1 needs a folder")
+	require.ErrorContains(t, l.Need(false, false, true), "cosine and p1 need photos or label packs")
+	require.NoError(t, l.Need(false, true, true))
+	l, err = ParseLimits("agreement=0.9")
+	require.NoError(t, err)
+	require.ErrorContains(t, l.Need(true, false, false), "agreement needs photos and a label pack")
+}
+
+func TestLimitsCheck(t *testing.T) {
+	l, err := ParseLimits("cosine=0.99,p1=0.9,agreement=0.5,top1=1")
+	require.NoError(t, err)
+	good := &Fidelity{
+		Images: &Cosines{10, 0.99, 0.9, 0.1}, Texts: &Cosines{10, 1, 1, 1},
+		Agreement: []Agreement{{"a.json", 4, 2, 2, 1}, {"b.json", 4, 0, 0, 0}},
+		Accuracy:  &Accuracy{"dir", 2, 100, 50, 49},
+	}
+	require.NoError(t, l.Check(good))
+	require.NoError(t, l.Check(&Fidelity{}))
+	err = l.Check(&Fidelity{
+		Texts:     &Cosines{10, 0.98, 0.8, 0.1},
+		Agreement: []Agreement{{"a.json", 4, 2, 4, 1}},
+		Accuracy:  &Accuracy{"dir", 2, 100, 50, 48},
+	})
+	for _, want := range []string{
+		"mean cosine of texts is 0.98000, at least 0.99 is wanted", "first percentile of the cosines of texts is 0.80000",
+		"agreement with a.json is 0.25000", "top-1 accuracy on dir falls by 2.00 points, at most 1 are allowed",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestFidelityTable(t *testing.T) {
+	var b bytes.Buffer
+	f := Fidelity{
+		Images:    &Cosines{3, 0.998, 0.99, 0.98},
+		Agreement: []Agreement{{"a.json", 4, 3, 2, 2}},
+		Accuracy:  &Accuracy{"dir", 2, 100, 50, 49},
+	}
+	require.NoError(t, f.Table(&b))
+	assert.Equal(t, ""+
+		"cosine to float32    3 photos                    mean 0.99800                 1st percentile 0.99000  least 0.98000\n"+
+		"same top-1 category  a.json                      75.00 % (3/4) of all photos  100.00 % (2/2) where float32 leads by 0.5 logits or more\n"+
+		"top-1 accuracy       100 photos of 2 categories  float32 50.00 % (50/100)     quantized 49.00 % (49/100)\n", b.String())
 }
 
 func TestBytes(t *testing.T) {

@@ -1,0 +1,162 @@
+package convert
+
+import (
+	"context"
+
+	"github.com/ecor-clip/ecor/core/explain"
+	"github.com/ecor-clip/ecor/core/kernel"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/report"
+)
+
+// photoBatch is the number of photos that are in memory at a time.
+const photoBatch = 32
+
+// judge compares what the engine makes of the weights with what the checkpoint says.
+type judge struct {
+	in        *inputs
+	exact     model
+	quantized model
+	scale     float32 // of logits
+	progress  *report.Progress
+}
+
+// pair holds something computed in both ways.
+type pair struct{ exact, quantized []float32 }
+
+// both embeds labels with both models.
+func (j *judge) both(ctx context.Context, k *kind) (p pair, err error) {
+	if p.exact, _, err = k.embed(ctx, j.in, j.exact); err != nil {
+		return p, err
+	}
+	p.quantized, _, err = k.embed(ctx, j.in, j.quantized)
+	return p, err
+}
+
+// photos calls use with both embeddings of each photo, in order.
+func (j *judge) photos(ctx context.Context, label string, paths []string, use func(i int, exact, quantized []float32)) error {
+	task := j.progress.Start(label, int64(len(paths)))
+	for first := 0; first < len(paths); first += photoBatch {
+		part := paths[first:min(first+photoBatch, len(paths))]
+		planes, err := j.in.read(ctx, part, task)
+		if err != nil {
+			return err
+		}
+		a, err := j.exact.images(ctx, planes)
+		if err != nil {
+			return err
+		}
+		b, err := j.quantized.images(ctx, planes)
+		if err != nil {
+			return err
+		}
+		d := len(a) / len(part)
+		for i := range part {
+			use(first+i, a[i*d:(i+1)*d], b[i*d:(i+1)*d])
+		}
+	}
+	task.Done()
+	return nil
+}
+
+// logits returns those of an embedding for the rows of a table.
+func (j *judge) logits(embedding, table []float32) []float32 {
+	d := len(embedding)
+	out := make([]float32, len(table)/d)
+	for i := range out {
+		out[i] = j.scale * kernel.Dot(embedding, table[i*d:(i+1)*d])
+	}
+	return out
+}
+
+func cosine(a, b []float32) float64 {
+	var sum float64
+	for i, v := range a {
+		sum += float64(v) * float64(b[i])
+	}
+	return sum
+}
+
+// run judges by everything there is.
+func (j *judge) run(ctx context.Context, o *Options, packs []*labels) (*report.Fidelity, error) {
+	f := &report.Fidelity{}
+	if err := j.prompts(ctx, f); err != nil {
+		return nil, err
+	}
+	if err := j.agreement(ctx, o, packs, f); err != nil {
+		return nil, err
+	}
+	return f, j.accuracy(ctx, o, f)
+}
+
+func (j *judge) prompts(ctx context.Context, f *report.Fidelity) error {
+	n := len(j.in.prompts)
+	if n == 0 {
+		return nil
+	}
+	a, err := j.exact.texts(ctx, j.in.prompts)
+	if err != nil {
+		return err
+	}
+	b, err := j.quantized.texts(ctx, j.in.prompts)
+	if err != nil {
+		return err
+	}
+	d := len(a) / n
+	cosines := make([]float64, n)
+	for i := range cosines {
+		cosines[i] = cosine(a[i*d:(i+1)*d], b[i*d:(i+1)*d])
+	}
+	f.Texts = report.NewCosines(cosines)
+	return nil
+}
+
+func (j *judge) agreement(ctx context.Context, o *Options, packs []*labels, f *report.Fidelity) error {
+	if len(j.in.photos) == 0 {
+		return nil
+	}
+	tables := make([]pair, len(packs))
+	for i, p := range packs {
+		var err error
+		k := kind{"category", p.names(), p.templates(o).Category, explain.CategoryPrompt}
+		if tables[i], err = j.both(ctx, &k); err != nil {
+			return err
+		}
+		f.Agreement = append(f.Agreement, report.Agreement{Labels: p.file})
+	}
+	cosines := make([]float64, len(j.in.photos))
+	err := j.photos(ctx, "comparing photos", j.in.photos, func(i int, exact, quantized []float32) {
+		cosines[i] = cosine(exact, quantized)
+		for k, t := range tables {
+			f.Agreement[k].Add(j.logits(exact, t.exact), j.logits(quantized, t.quantized))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	f.Images = report.NewCosines(cosines)
+	return nil
+}
+
+func (j *judge) accuracy(ctx context.Context, o *Options, f *report.Fidelity) error {
+	if len(j.in.labeled) == 0 {
+		return nil
+	}
+	table, err := j.both(ctx, &kind{"category", j.in.classes, o.Templates.Category, explain.CategoryPrompt})
+	if err != nil {
+		return err
+	}
+	paths := make([]string, len(j.in.labeled))
+	for i, l := range j.in.labeled {
+		paths[i] = l.path
+	}
+	a := &report.Accuracy{Folder: o.Accuracy, Categories: len(j.in.classes), Photos: len(paths)}
+	f.Accuracy = a
+	return j.photos(ctx, "measuring accuracy", paths, func(i int, exact, quantized []float32) {
+		if report.Top1(j.logits(exact, table.exact)) == j.in.labeled[i].category {
+			a.Exact++
+		}
+		if report.Top1(j.logits(quantized, table.quantized)) == j.in.labeled[i].category {
+			a.Right++
+		}
+	})
+}

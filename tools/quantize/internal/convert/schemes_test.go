@@ -1,0 +1,192 @@
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpointtest"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
+	"github.com/ecor-clip/ecor/tools/quantize/internal/report"
+)
+
+// drawPhotos writes n different pictures to a folder.
+func drawPhotos(t *testing.T, dir string, n int) string {
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for i := range n {
+		img := image.NewNRGBA(image.Rect(0, 0, 44+i%5, 36))
+		for y := range 36 {
+			for x := range img.Rect.Dx() {
+				wave := func(a, b float64) uint8 {
+					return uint8(127 + 120*math.Sin(float64(x)*a*float64(1+i%7)/9+float64(y)*b*float64(1+i%4)/7+float64(i)))
+				}
+				img.SetNRGBA(x, y, color.NRGBA{wave(1, 0.3), wave(0.2, 1), wave(0.7, 0.7), 255})
+			}
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%03d.png", i)))
+		require.NoError(t, err)
+		require.NoError(t, png.Encode(f, img))
+		require.NoError(t, f.Close())
+	}
+	return dir
+}
+
+// judged returns options that calibrate, judge and report.
+func judged(t *testing.T, scheme quant.Scheme) *Options {
+	o := options(t, checkpointtest.Golden(t, "tiny"))
+	o.Scheme = scheme
+	o.Photos = drawPhotos(t, filepath.Join(t.TempDir(), "photos"), 24)
+	o.Labels = writePacks(t, pack)
+	o.Report = filepath.Join(t.TempDir(), "report.json")
+	return o
+}
+
+// Every scheme keeps what it promises of a model's results, and the schemes are in the order of their names' bits.
+func TestSchemes(t *testing.T) {
+	size, cosine := map[quant.Scheme]int64{}, map[quant.Scheme]float64{}
+	for _, c := range []struct {
+		scheme quant.Scheme
+		least  float64
+	}{{quant.Float32, 0.999999}, {quant.W8, 0.9995}, {quant.W8A7, 0.997}, {quant.W4A7, 0.97}} {
+		o := judged(t, c.scheme)
+		r := convert(t, o)
+		f := r.Fidelity
+		t.Logf("%s: images %+v, texts %+v", c.scheme, *f.Images, *f.Texts)
+		assert.GreaterOrEqual(t, f.Images.Mean, c.least, c.scheme)
+		assert.GreaterOrEqual(t, f.Texts.Mean, c.least, c.scheme)
+		assert.LessOrEqual(t, f.Images.Min, f.Images.P1)
+		assert.LessOrEqual(t, f.Images.P1, f.Images.Mean)
+		assert.Equal(t, "small.json", f.Agreement[0].Labels)
+		if c.scheme == quant.Float32 {
+			assert.Equal(t, 24, f.Images.Count)
+			assert.Equal(t, 24, f.Agreement[0].Same)
+		} else {
+			assert.Equal(t, 12, f.Images.Count, "the other half calibrates")
+			assert.Regexp(t, `^12 photos, \d texts$`, r.Calibration)
+		}
+		size[c.scheme], cosine[c.scheme] = r.Files[0].Bytes, f.Images.Mean
+
+		var written report.Report
+		require.NoError(t, json.Unmarshal(read(t, o.Report), &written))
+		assert.Equal(t, report.Format, written.Format)
+		assert.Equal(t, string(c.scheme), written.Scheme)
+		assert.Equal(t, f, written.Fidelity)
+		assert.Equal(t, r.Files, written.Files)
+		worst := 0.0
+		for _, l := range written.Layers {
+			if c.scheme != quant.Float32 && l.Output != nil {
+				assert.GreaterOrEqual(t, *l.Output, worst, l.Name)
+				worst = *l.Output
+			}
+		}
+	}
+	assert.Less(t, size[quant.W8A7], size[quant.Float32])
+	assert.InDelta(t, size[quant.W8A7], size[quant.W8], 8, "the same integers")
+	assert.Less(t, size[quant.W4A7], size[quant.W8A7])
+	assert.Greater(t, cosine[quant.W8], cosine[quant.W8A7])
+	assert.Greater(t, cosine[quant.W8A7], cosine[quant.W4A7])
+}
+
+// Fitting to calibration inputs does better on other inputs than rounding.
+func TestFittingHelps(t *testing.T) {
+	fitted := judged(t, quant.W4A7)
+	a := convert(t, fitted).Fidelity
+
+	// Without photos and label packs there is nothing to calibrate on; the results are judged afterwards.
+	rounded := judged(t, quant.W4A7)
+	rounded.Photos, rounded.Labels, rounded.Report = "", nil, ""
+	r := convert(t, rounded)
+	assert.Equal(t, "no photos (weights rounded, not fitted), no texts (weights rounded, not fitted)", r.Calibration)
+	assert.Nil(t, r.Fidelity)
+	exact := options(t, fitted.In)
+	exact.Scheme = quant.Float32
+	convert(t, exact)
+	want := embeddings(t, filepath.Join(exact.Out, "tiny.safetensors"))
+	with := loss(want, embeddings(t, filepath.Join(fitted.Out, "tiny.safetensors")))
+	without := loss(want, embeddings(t, filepath.Join(rounded.Out, "tiny.safetensors")))
+	t.Logf("1 - cosine: fitted %.5f on the judged inputs and %.5f on others, rounded %.5f", 1-a.Images.Mean, with, without)
+	assert.Less(t, with, without)
+}
+
+// Embeddings in four bits make the file smaller and the texts a little worse.
+func TestEmbed4(t *testing.T) {
+	eight, four := judged(t, quant.W4A7), judged(t, quant.W4A7)
+	four.Embed4, four.Group = true, 64
+	a, b := convert(t, eight), convert(t, four)
+	assert.Less(t, b.Files[0].Bytes, a.Files[0].Bytes)
+	assert.Equal(t, "4", metadataOf(t, filepath.Join(four.Out, "tiny.safetensors"))["embedding_bits"])
+	assert.Equal(t, "64", metadataOf(t, filepath.Join(four.Out, "tiny.safetensors"))["group_size"])
+	assert.GreaterOrEqual(t, b.Fidelity.Texts.Mean, 0.95)
+}
+
+// The bytes do not depend on how many processors there are.
+func TestSameBytesWithOneProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	for _, scheme := range []quant.Scheme{quant.W8A7, quant.W4A7} {
+		o := judged(t, scheme)
+		two := convert(t, o)
+		file := read(t, o.Out, "tiny.safetensors")
+		runtime.GOMAXPROCS(1)
+		o.Out = filepath.Join(t.TempDir(), "again")
+		assert.Equal(t, two, convert(t, o))
+		assert.Equal(t, file, read(t, o.Out, "tiny.safetensors"))
+		runtime.GOMAXPROCS(2)
+	}
+}
+
+// A loss that is greater than allowed leaves nothing, but the figures are there to be shown.
+func TestMaxLoss(t *testing.T) {
+	o := judged(t, quant.W8A7)
+	o.Accuracy = t.TempDir()
+	drawPhotos(t, filepath.Join(o.Accuracy, "grey_cat"), 5)
+	drawPhotos(t, filepath.Join(o.Accuracy, "zebra"), 4)
+	var err error
+	o.Limits, err = report.ParseLimits("cosine=0.999999,top1=0")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+	require.ErrorContains(t, err, "the loss is greater than -max-loss allows: mean cosine of images is 0.99")
+	assert.NoDirExists(t, o.Out)
+	assert.NoFileExists(t, o.Report)
+	entries, err := os.ReadDir(filepath.Dir(o.Report))
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	require.NotNil(t, r.Fidelity)
+	assert.Equal(t, []int{9, 2}, []int{r.Fidelity.Accuracy.Photos, r.Fidelity.Accuracy.Categories})
+
+	o.Limits, err = report.ParseLimits("cosine=0.99,p1=0.98,agreement=0.5,top1=100")
+	require.NoError(t, err)
+	convert(t, o)
+	assert.FileExists(t, o.Report)
+}
+
+// Where the two categories' photos are the same, half of them are right.
+func TestAccuracyCountsLabels(t *testing.T) {
+	o := options(t, checkpointtest.Golden(t, "tiny"))
+	o.Scheme = quant.Float32
+	o.Accuracy = t.TempDir()
+	drawPhotos(t, filepath.Join(o.Accuracy, "cat"), 6)
+	drawPhotos(t, filepath.Join(o.Accuracy, "zebra"), 6)
+	r := convert(t, o)
+	a := r.Fidelity.Accuracy
+	assert.Equal(t, report.Accuracy{Folder: o.Accuracy, Categories: 2, Photos: 12, Exact: 6, Right: 6}, *a)
+	assert.Nil(t, r.Fidelity.Images)
+
+	o.Accuracy = filepath.Join(o.Accuracy, "cat")
+	_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+	require.ErrorContains(t, err, "holds photos of 0 categories: want a folder for each of at least 2")
+	o.Photos = t.TempDir()
+	o.Accuracy = ""
+	_, err = Run(t.Context(), o, report.NewProgress(io.Discard))
+	require.ErrorContains(t, err, "holds 0 photos: want at least 2")
+}
