@@ -86,18 +86,17 @@ func isTransformers(config []byte) bool {
 	return json.Unmarshal(config, &head) == nil && (head.ModelType != "" || len(head.Architectures) > 0)
 }
 
-// CheckConfig reports why a checkpoint cannot be read of which so far only the configuration is known, the file name
-// being config.json or open_clip_config.json.
-func CheckConfig(name string, b []byte) error {
+// ReadConfig reads the configuration of the towers from a file's content, its name being config.json or
+// open_clip_config.json.
+func ReadConfig(name string, b []byte) (Config, error) {
 	switch name {
 	case configFile:
-		_, err := parseConfig(b)
-		return err
+		return parseConfig(b)
 	case openCLIPConfigFile:
-		_, _, err := parseOpenCLIP(b)
-		return err
+		c, _, err := parseOpenCLIP(b)
+		return c, err
 	}
-	return fmt.Errorf("%s: want %s or %s", name, configFile, openCLIPConfigFile)
+	return Config{}, fmt.Errorf("%s: want %s or %s", name, configFile, openCLIPConfigFile)
 }
 
 // Where a checkpoint's terms may be written.

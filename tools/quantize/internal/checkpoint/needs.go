@@ -20,7 +20,7 @@ func Needs(names []string, read func(name string) ([]byte, error)) ([]string, er
 	if config, err = read(l.configFile()); err != nil {
 		return nil, err
 	}
-	if err := CheckConfig(l.configFile(), config); err != nil {
+	if _, err := ReadConfig(l.configFile(), config); err != nil {
 		return nil, err
 	}
 	weights := weightsFile(names, l)

@@ -56,7 +56,7 @@ func TestOpenCLIPShards(t *testing.T) {
 	checkpointtest.ToOpenCLIP(t, dir, "text.")
 	require.NoError(t, os.Rename(filepath.Join(dir, "open_clip_model.safetensors"), filepath.Join(dir, "model.safetensors")))
 	requireSameTensors(t, want, open(t, dir))
-	checkpointtest.Shard(t, dir, 2)
+	checkpointtest.Shard(t, dir, "model.safetensors", 2)
 	requireSameTensors(t, want, open(t, dir))
 }
 
@@ -134,14 +134,19 @@ func TestOpenCLIPConfigErrors(t *testing.T) {
 			maps.Copy(model, c.model)
 			b, err := json.Marshal(object{"model_cfg": model, "preprocess_cfg": c.preprocess})
 			require.NoError(t, err)
-			err = CheckConfig("open_clip_config.json", b)
+			_, err = ReadConfig("open_clip_config.json", b)
 			require.ErrorContains(t, err, "open_clip_config.json: "+c.want)
 		})
 	}
-	require.ErrorContains(t, CheckConfig("open_clip_config.json", []byte("{}")), "model_cfg is missing")
-	require.ErrorContains(t, CheckConfig("open_clip_config.json", []byte("{")), "open_clip_config.json: unexpected end of JSON input")
-	require.ErrorContains(t, CheckConfig("config.json", []byte(`{"model_type": "siglip2"}`)), "SigLIP 2")
-	require.ErrorContains(t, CheckConfig("tokenizer.json", nil), "want config.json or open_clip_config.json")
+	for _, c := range []struct{ file, text, want string }{
+		{"open_clip_config.json", "{}", "model_cfg is missing"},
+		{"open_clip_config.json", "{", "open_clip_config.json: unexpected end of JSON input"},
+		{"config.json", `{"model_type": "siglip2"}`, "SigLIP 2"},
+		{"tokenizer.json", "", "want config.json or open_clip_config.json"},
+	} {
+		_, err := ReadConfig(c.file, []byte(c.text))
+		require.ErrorContains(t, err, c.want)
+	}
 }
 
 func TestOpenCLIPTensorErrors(t *testing.T) {

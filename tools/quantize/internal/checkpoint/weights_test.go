@@ -31,7 +31,7 @@ func requireSameTensors(t *testing.T, want, got *Checkpoint) {
 func TestShards(t *testing.T) {
 	want := open(t, checkpointtest.Golden(t, "tiny"))
 	dir := checkpointtest.Copy(t, "tiny")
-	names := checkpointtest.Shard(t, dir, 3)
+	names := checkpointtest.Shard(t, dir, "model.safetensors", 3)
 	got := open(t, dir)
 	requireSameTensors(t, want, got)
 
@@ -131,7 +131,7 @@ func TestShardErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := checkpointtest.Copy(t, "tiny")
-			checkpointtest.Shard(t, dir, 2)
+			checkpointtest.Shard(t, dir, "model.safetensors", 2)
 			c.damage(t, dir)
 			_, err := Open(dir)
 			require.ErrorContains(t, err, c.want)

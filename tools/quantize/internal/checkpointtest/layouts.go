@@ -23,22 +23,22 @@ func WriteTensors(t testing.TB, dir, file string, tensors []safetensors.TensorDa
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), b.Bytes(), 0o644))
 }
 
-// Shard splits a checkpoint's model.safetensors into n files with an index and returns the files' names.
-func Shard(t testing.TB, dir string, n int) []string {
-	path := filepath.Join(dir, "model.safetensors")
+// Shard splits a safetensors file of a checkpoint into n files with an index and returns the files' names.
+func Shard(t testing.TB, dir, file string, n int) []string {
+	path := filepath.Join(dir, file)
 	tensors := ReadTensors(t, path)
 	require.NoError(t, os.Remove(path))
 	index := map[string]string{}
 	names := make([]string, n)
 	for i := range n {
-		names[i] = fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, n)
+		names[i] = fmt.Sprintf("%s-%05d-of-%05d.safetensors", strings.TrimSuffix(file, ".safetensors"), i+1, n)
 		part := tensors[i*len(tensors)/n : (i+1)*len(tensors)/n]
 		WriteTensors(t, dir, names[i], part)
 		for _, x := range part {
 			index[x.Name] = names[i]
 		}
 	}
-	WriteJSON(t, dir, "model.safetensors.index.json", map[string]any{"metadata": map[string]any{}, "weight_map": index})
+	WriteJSON(t, dir, file+".index.json", map[string]any{"metadata": map[string]any{}, "weight_map": index})
 	return names
 }
 

@@ -119,7 +119,7 @@ func TestLockErrors(t *testing.T) {
 func TestFetchShards(t *testing.T) {
 	s := newServer(t)
 	dir := checkpointtest.Copy(t, "tiny")
-	shards := checkpointtest.Shard(t, dir, 2)
+	shards := checkpointtest.Shard(t, dir, "model.safetensors", 2)
 	delete(s.files, "model.safetensors")
 	names := append([]string{"model.safetensors.index.json"}, shards...)
 	for _, name := range names {
