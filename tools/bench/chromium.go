@@ -75,7 +75,12 @@ func benchSite(dir string, module, kernels []byte, photos [][]byte) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	worker, err := static.Bundle(filepath.Join(scripts, "worker.ts"), nil)
+	assets, err := static.ReadAssets(dir)
+	if err != nil {
+		return nil, err
+	}
+	assets.Put(assets.Module, module)
+	worker, err := static.Bundle(filepath.Join(scripts, "worker.ts"), assets.Define())
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ export interface JobProgress {
 export interface Classified {
   id: unknown;
   answer: Answer;
-  embedding: Float32Array; // unit length
+  embedding: Float32Array; // answer.imageEmbedding
   photo: Photo | undefined; // undefined where an embedding was classified
   labels: Pack; // that the answer is about: the object that was set
   timings: Timings;
@@ -177,6 +177,7 @@ export interface Answer {
   kept: number; // rationales that stage 2 was computed for
   uncovered: number; // stage-1 mass of the others
   categories: CategoryScore[]; // best first
+  imageEmbedding: Float32Array; // unit length
 }
 
 export interface CategoryScore {

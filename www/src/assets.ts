@@ -1,4 +1,4 @@
-/** The site's own list of files, assets.json; www/site writes it. */
+/** What www/site writes into the scripts about the site's own files. */
 
 export interface SiteFile {
   path: string; // relative to the site
@@ -7,11 +7,26 @@ export interface SiteFile {
   type: string; // media type
 }
 
-export interface Assets {
-  version: string;
-  module: string; // paths
-  weights: string;
-  labels: string;
-  embeddings: string; // empty where there are none
-  files: SiteFile[];
+/** The engine and the model of a site, with the hashes that they must have. */
+export interface Site {
+  version: string; // hash over all files
+  module: SiteFile;
+  weights: SiteFile;
+  labels: SiteFile;
+  embeddings: SiteFile | null; // of the labels; null where there are none
+}
+
+/** Name of the cache that a version of the site is kept in. Sites in other folders of the same origin have others. */
+export function cacheName(base: string, version: string): string {
+  return cachePrefix(base) + version;
+}
+
+/** What the names of all caches of a site begin with, whatever its version. */
+export function cachePrefix(base: string): string {
+  return `ecor ${new URL(base).pathname} `;
+}
+
+/** A file's key in a cache. It names the content, so a file of another version cannot be taken for this one. */
+export function cacheKey(file: SiteFile, base: string): string {
+  return new URL(`${file.path}?sha256=${file.sha256}`, base).href;
 }

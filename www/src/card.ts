@@ -1,7 +1,7 @@
 /** One photo on the page: thumbnail, answer, details. */
 
 import { make } from "./dom";
-import type { Classified, Photo, Timings } from "./protocol";
+import type { Classified, Photo, Timings } from "./api";
 import * as strings from "./strings";
 import type { Answer, CategoryScore } from "./wire";
 
@@ -27,7 +27,7 @@ export class Card {
 
   showPhoto({ width, height, thumbnail }: Photo): void {
     this.dropPhoto();
-    this.url = URL.createObjectURL(thumbnail);
+    this.url = URL.createObjectURL(thumbnail!);
     const size = `${width} × ${height}`;
     this.picture.replaceChildren(make("img", { src: this.url, alt: strings.photo.alt(this.name), title: size, decoding: "async" }));
   }

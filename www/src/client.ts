@@ -1,13 +1,12 @@
-/** The page's side of the worker. */
+/** One photo at a time, on top of ecor.js. */
 
-import type { Pack } from "./labels";
-import type { Classified, Failure, Loaded, Photo, Reply, Request, Source } from "./protocol";
-import type { LabelsInfo, Method, Phase } from "./wire";
+import type { Classified, Ecor, Failure, JobProgress, LabelsInfo, Method, ModelInfo, Note, Pack, Photo, Source } from "./api";
+import { EcorError, load } from "./ecor";
 
 /** A request that did not succeed. */
 export class RequestError extends Error {
   constructor(
-    readonly kind: Failure,
+    readonly kind: Failure | "cancelled",
     message: string,
   ) {
     super(message);
@@ -18,119 +17,55 @@ export class RequestError extends Error {
 export interface Watch {
   onLoading?: (done: number, total: number) => void; // bytes of weights
   onDecoded?: (photo: Photo) => void;
-  onProgress?: (phase: Phase, done: number, total: number) => void;
+  onProgress?: (phase: JobProgress["phase"], done: number, total: number) => void;
 }
 
-interface Pending {
-  watch: Watch;
-  resolve: (result: never) => void;
-  reject: (error: RequestError) => void;
+export interface Loaded {
+  info: ModelInfo;
+  pack: Pack;
+  version: string; // of the site
+  notes: readonly Note[];
 }
 
-type Unsent<T> = T extends { id: number } ? Omit<T, "id"> : never;
-
-/** Runs requests one after another in a worker. A worker whose module stopped is replaced. */
 export class Client {
-  private worker: Worker | undefined;
-  private pending = new Map<number, Pending>();
+  private ecor: Ecor | undefined;
+  private abort = new AbortController();
   private last: Promise<unknown> = Promise.resolve();
-  private nextId = 1;
-  private current = 0;
-  private pack: Pack | undefined; // as set last, for a new worker
 
-  /** @param start makes a worker. */
-  constructor(private readonly start: () => Worker) {}
-
-  load(watch: Watch = {}): Promise<Loaded> {
-    return this.queue<Loaded>({ type: "load" }, watch);
+  async load(watch: Watch = {}): Promise<Loaded> {
+    this.ecor = await load({
+      onProgress: ({ phase, done, total }) => phase === "weights" && watch.onLoading?.(done, total),
+    });
+    const { model, labels, notes } = this.ecor;
+    return { info: model, pack: labels, version: model.version, notes };
   }
 
-  async setLabels(pack: Pack): Promise<LabelsInfo> {
-    const info = await this.queue<LabelsInfo>({ type: "setLabels", pack });
-    this.pack = pack;
-    return info;
+  setLabels(pack: Pack): Promise<LabelsInfo> {
+    return this.queue((ecor) => ecor.setLabels(pack));
   }
 
   classify(source: Source, method: Method, watch: Watch = {}): Promise<Classified> {
-    return this.queue<Classified>({ type: "classify", source, method }, watch);
+    return this.queue((ecor) => {
+      this.abort = new AbortController();
+      return ecor.classify(source, {
+        method,
+        signal: this.abort.signal,
+        onDecoded: watch.onDecoded,
+        onProgress: ({ phase, done, total }) => watch.onProgress?.(phase, done, total),
+      });
+    });
   }
 
   /** Cancels the request in progress, if there is one. */
   cancel(): void {
-    if (this.current) {
-      this.worker?.postMessage({ type: "cancel", id: this.current } satisfies Request);
-    }
+    this.abort.abort();
   }
 
-  private queue<T>(request: Unsent<Request>, watch: Watch = {}): Promise<T> {
-    const result = this.last.then(() => this.run<T>(request, watch));
+  private queue<T>(ask: (ecor: Ecor) => Promise<T>): Promise<T> {
+    const result = this.last.then(() => ask(this.ecor!)).catch((e: unknown) => {
+      throw e instanceof EcorError ? new RequestError(e.kind, e.message) : new RequestError("cancelled", (e as Error).message);
+    });
     this.last = result.catch(() => undefined);
     return result;
-  }
-
-  private async run<T>(request: Unsent<Request>, watch: Watch): Promise<T> {
-    if (!this.worker) {
-      this.worker = this.listen(this.start());
-      if (request.type !== "load") {
-        await this.send<Loaded>({ type: "load" });
-        if (this.pack) {
-          await this.send<LabelsInfo>({ type: "setLabels", pack: this.pack });
-        }
-      }
-    }
-    return this.send<T>(request, watch);
-  }
-
-  private send<T>(request: Unsent<Request>, watch: Watch = {}): Promise<T> {
-    const id = this.nextId++;
-    this.current = id;
-    return new Promise<T>((resolve, reject) => {
-      this.pending.set(id, { watch, resolve: resolve as (result: never) => void, reject });
-      this.worker?.postMessage({ ...request, id });
-    }).finally(() => {
-      this.current = 0;
-    });
-  }
-
-  private listen(worker: Worker): Worker {
-    worker.onmessage = (event: MessageEvent<Reply>) => this.receive(event.data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      this.replace(event.message || "the worker could not be started");
-    };
-    return worker;
-  }
-
-  private receive(reply: Reply): void {
-    const pending = this.pending.get(reply.id);
-    if (!pending) {
-      return;
-    }
-    switch (reply.type) {
-      case "loading":
-        return pending.watch.onLoading?.(reply.done, reply.total);
-      case "decoded":
-        return pending.watch.onDecoded?.(reply.photo);
-      case "progress":
-        return pending.watch.onProgress?.(reply.phase, reply.done, reply.total);
-      case "done":
-        this.pending.delete(reply.id);
-        return pending.resolve(reply.result as never);
-      case "failed":
-        if (reply.kind === "dead") {
-          return this.replace(reply.reason);
-        }
-        this.pending.delete(reply.id);
-        return pending.reject(new RequestError(reply.kind, reply.reason));
-    }
-  }
-
-  /** Ends the worker, which gives its memory back; the next request starts another. */
-  private replace(reason: string): void {
-    this.worker?.terminate();
-    this.worker = undefined;
-    const failed = [...this.pending.values()];
-    this.pending.clear();
-    failed.forEach((p) => p.reject(new RequestError("dead", reason)));
   }
 }

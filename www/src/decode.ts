@@ -1,39 +1,57 @@
-/** Turns image files into rows of RGBA pixels. */
+/** Turns image files and bitmaps into rows of RGBA pixels. */
 
 import { yieldToEvents } from "./engine";
-import { readHeader } from "./header";
+import { checkSize, readHeader, type Format } from "./header";
 import { maxRequest } from "./wire";
-
-const thumbnailSide = 480; // pixels
 
 export interface Decoded {
   width: number; // pixels, after EXIF rotation
   height: number;
   /** Yields the rows from top to bottom, several at a time. */
   rows(): AsyncGenerator<Uint8Array>;
-  thumbnail(): Promise<Blob>;
+  /** Makes a small image file whose longer side has at most so many pixels. */
+  thumbnail(side: number): Promise<Blob>;
   close(): void;
 }
 
-/** Decodes a photo; throws with a sentence for people. The size is checked before anything is decoded. */
-export async function decode(file: Blob): Promise<Decoded> {
-  const { format, upright } = await readHeader(file);
-  let bitmap: ImageBitmap;
+/** A photo whose size is known and within the limits. */
+export interface Opened {
+  pixels: number;
+  decode(): Promise<Decoded>;
+}
+
+/** Looks at a photo's size; throws with a sentence for people. */
+export async function open(source: Blob | ImageBitmap): Promise<Opened> {
+  if (source instanceof ImageBitmap) {
+    checkSize("bitmap", source.width, source.height);
+    return { pixels: source.width * source.height, decode: async () => decoded(source, true, false) };
+  }
+  const { format, width, height, upright } = await readHeader(source);
+  return {
+    pixels: width * height,
+    decode: async () => decoded(await toBitmap(source, format), upright, format === "JPEG"),
+  };
+}
+
+async function toBitmap(file: Blob, format: Format): Promise<ImageBitmap> {
   try {
-    bitmap = await createImageBitmap(file, {
+    return await createImageBitmap(file, {
       imageOrientation: "from-image",
       // A JPEG is opaque, and asking for the same pixels this way is slow.
       premultiplyAlpha: format === "JPEG" ? "default" : "none",
     });
   } catch {
-    throw new Error(`The browser cannot decode this ${format} file; it may be damaged.`);
+    throw new Error(`The browser cannot decode this ${format} file; it may be damaged, or of a kind that this browser does not know.`);
   }
+}
+
+function decoded(bitmap: ImageBitmap, upright: boolean, opaque: boolean): Decoded {
   const { width, height } = bitmap;
   return {
     width,
     height,
     rows: () => rows(bitmap, upright),
-    thumbnail: () => thumbnail(bitmap),
+    thumbnail: (side) => thumbnail(bitmap, side, opaque),
     close: () => bitmap.close(),
   };
 }
@@ -108,14 +126,15 @@ function canvasSource(bitmap: ImageBitmap, band: number): Source {
   };
 }
 
-async function thumbnail(bitmap: ImageBitmap): Promise<Blob> {
-  const scale = Math.min(1, thumbnailSide / Math.max(bitmap.width, bitmap.height));
+async function thumbnail(bitmap: ImageBitmap, side: number, opaque: boolean): Promise<Blob> {
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas(width, height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
-  return context.canvas.convertToBlob({ type: "image/webp", quality: 0.85 });
+  // JPEG is several times faster to write, but has no transparency.
+  return context.canvas.convertToBlob({ type: opaque ? "image/jpeg" : "image/webp", quality: 0.85 });
 }
 
 function canvas(width: number, height: number): OffscreenCanvasRenderingContext2D {

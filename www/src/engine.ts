@@ -38,15 +38,19 @@ export type Classify = Partial<wire.ClassifyOptions>;
 
 const nothing = new Uint8Array(0);
 
+let channel: MessageChannel | undefined;
+const yielded: (() => void)[] = [];
+
 /** Lets pending events run, such as a message that cancels. */
 export function yieldToEvents(): Promise<void> {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => yielded.shift()?.();
+  }
+  const { port2 } = channel;
   return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      channel.port1.close();
-      resolve();
-    };
-    channel.port2.postMessage(null);
+    yielded.push(resolve);
+    port2.postMessage(null);
   });
 }
 
@@ -59,13 +63,11 @@ export class Engine {
     private readonly system: WASI,
   ) {}
 
-  /** Compiles and starts the module from an application/wasm response. */
-  static async start(response: Response | Promise<Response>): Promise<Engine> {
+  /** Starts an instance of the compiled module. */
+  static async start(module: WebAssembly.Module): Promise<Engine> {
     let exports: Exports | undefined;
     const system = wasi(() => exports!.memory);
-    const { instance } = await WebAssembly.instantiateStreaming(response, {
-      wasi_snapshot_preview1: system.imports,
-    });
+    const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: system.imports });
     exports = instance.exports as unknown as Exports;
     const engine = new Engine(exports, system);
     engine.guard(() => engine.exports._initialize());
@@ -111,11 +113,11 @@ export class Engine {
     return response;
   }
 
-  /** Streams a weights file of the given size in bytes into the module. */
+  /** Streams a weights file of the given size in bytes into the module. onChunk sees each piece and how many bytes there were so far. */
   async loadWeights(
     size: number,
     body: ReadableStream<Uint8Array>,
-    onProgress?: (bytes: number) => void,
+    onChunk?: (chunk: Uint8Array, bytes: number) => void,
   ): Promise<wire.ModelInfo> {
     this.call(wire.Op.weightsBegin, wire.weightsBegin.encode({ size }));
     const reader = body.getReader();
@@ -129,7 +131,7 @@ export class Engine {
         this.call(wire.Op.weightsChunk, value.subarray(at, at + wire.maxRequest));
       }
       loaded += value.length;
-      onProgress?.(loaded);
+      onChunk?.(value, loaded);
     }
     return wire.modelInfo.decode(this.call(wire.Op.weightsEnd));
   }
@@ -178,18 +180,24 @@ export class Engine {
     return this.call(wire.Op.answer).slice();
   }
 
-  /** Returns the unit-length embedding of a text. */
-  async embedText(text: string, job: Job = {}): Promise<Float32Array> {
-    return this.embed(text, job);
+  /** Returns the unit-length embeddings of texts. */
+  async embedTexts(texts: readonly string[], job: Job = {}): Promise<Float32Array[]> {
+    if (texts.length === 0) {
+      return [];
+    }
+    this.call(wire.Op.embedTexts, wire.embedTexts.encode({ texts: [...texts] }));
+    const all = await this.embedded(job);
+    const dim = all.length / texts.length;
+    return texts.map((_, i) => all.slice(i * dim, (i + 1) * dim));
   }
 
   /** Returns the unit-length embedding of the photo that was sent last. */
   async embedImage(job: Job = {}): Promise<Float32Array> {
-    return this.embed("", job);
+    this.call(wire.Op.embedBegin, wire.embedBegin.encode({ text: "" }));
+    return this.embedded(job);
   }
 
-  private async embed(text: string, job: Job): Promise<Float32Array> {
-    this.call(wire.Op.embedBegin, wire.embedBegin.encode({ text }));
+  private async embedded(job: Job): Promise<Float32Array> {
     await this.finish(job);
     return wire.embedding.decode(this.call(wire.Op.embedding)).values;
   }

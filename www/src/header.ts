@@ -7,7 +7,7 @@
 export const maxPixels = 128_000_000;
 export const maxSide = 32_768;
 
-export type Format = "JPEG" | "PNG" | "GIF" | "WebP";
+export type Format = "JPEG" | "PNG" | "GIF" | "WebP" | "AVIF" | "HEIC";
 
 export interface Header {
   format: Format;
@@ -23,17 +23,18 @@ export async function readHeader(file: Blob): Promise<Header> {
     throw new Error("The file is empty (0 bytes).");
   }
   const start = await bytesOf(file, 0, 64);
-  const header = (await png(file, start)) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start));
+  const header = (await png(file, start)) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start)) ?? (await heif(file, start));
   if (header === undefined) {
-    throw new Error("This is not a JPEG, PNG, GIF or WebP image.");
+    throw new Error("This is not a JPEG, PNG, GIF, WebP or AVIF image.");
   }
-  checkSize(header);
+  checkSize(`${header.format} header`, header.width, header.height);
   return header;
 }
 
-function checkSize({ format, width, height }: Header): void {
+/** Throws where a size, which the given thing says, is outside the limits. */
+export function checkSize(what: string, width: number, height: number): void {
   if (width < 1 || height < 1) {
-    throw new Error(`The ${format} header says ${width} × ${height} pixels.`);
+    throw new Error(`The ${what} says ${width} × ${height} pixels.`);
   }
   if (width > maxSide || height > maxSide) {
     throw new Error(`The image is ${width} × ${height} pixels; a side may have ${maxSide} at most.`);
@@ -135,4 +136,53 @@ async function jpeg(file: Blob, start: DataView): Promise<Header | undefined> {
     at += 2 + v.getUint16(2);
   }
   throw new Error("The JPEG file has no readable header.");
+}
+
+const maxMeta = 1 << 20; // bytes of the part of an AVIF or HEIC file that describes it
+
+/** Reads AVIF and HEIC (ISO/IEC 23008-12): the size is the largest of the images inside. */
+async function heif(file: Blob, start: DataView): Promise<Header | undefined> {
+  if (!has(start, 4, "ftyp")) {
+    return undefined;
+  }
+  const brands = new TextDecoder("latin1").decode(await file.slice(8, Math.min(start.getUint32(0), 256)).arrayBuffer());
+  const format = /avif|avis/.test(brands) ? "AVIF" : /hei[cxms]|hev[cx]|mif1/.test(brands) ? "HEIC" : undefined;
+  if (!format) {
+    return undefined;
+  }
+  for (let at = 0; at + 8 <= file.size; ) {
+    const box = await bytesOf(file, at, 8);
+    const size = box.getUint32(0);
+    if (has(box, 4, "meta") && size <= maxMeta) {
+      const meta = await bytesOf(file, at, size);
+      const properties = [...boxes(meta, 12, meta.byteLength, "iprp")].flatMap(([from, to]) => [...boxes(meta, from, to, "ipco")]);
+      const sizes = properties
+        .flatMap(([from, to]) => [...boxes(meta, from, to, "ispe")])
+        .filter(([from, to]) => to - from >= 12)
+        .map(([from]) => ({ width: meta.getUint32(from + 4), height: meta.getUint32(from + 8) }))
+        .sort((a, b) => b.width * b.height - a.width * a.height);
+      if (sizes[0]) {
+        return { format, ...sizes[0], upright: false };
+      }
+    }
+    if (size < 8) {
+      break; // to the end of the file, or larger than 4 GB
+    }
+    at += size;
+  }
+  throw new Error(`The ${format} file has no readable header.`);
+}
+
+/** Yields where the content of each box of a type begins and ends, among the boxes from…to. */
+function* boxes(view: DataView, from: number, to: number, type: string): Generator<[number, number]> {
+  while (from + 8 <= to) {
+    const size = view.getUint32(from);
+    if (size < 8 || from + size > to) {
+      return;
+    }
+    if (has(view, from + 4, type)) {
+      yield [from + 8, from + size];
+    }
+    from += size;
+  }
 }

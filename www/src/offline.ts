@@ -1,13 +1,17 @@
 /** Keeps the page on this device by means of the service worker. */
 
+import "./guard";
+import { scriptURL } from "./trusted";
+
 export type OfflineState = "ready" | "update" | "unavailable";
 
 /**
  * Registers the service worker and waits until it has everything and answers
- * this page's requests. Resolves also where it cannot be used.
+ * this page's requests; from then on the page may connect to nothing any more.
+ * Resolves also where it cannot be used. On a first visit it is called after
+ * the model is loaded: what was fetched for that is not fetched again.
  */
 export async function keepOffline(
-  scriptURL: (name: string) => string,
   onInstall: (done: number, total: number) => void,
   onState: (state: OfflineState) => void,
 ): Promise<void> {
@@ -20,12 +24,13 @@ export async function keepOffline(
     onInstall(event.data.done, event.data.total);
   };
   try {
-    const registration = await container.register(scriptURL("sw.js"), { updateViaCache: "none" });
+    const registration = await container.register(scriptURL("sw.js", document.baseURI), { updateViaCache: "none" });
     const first = registration.active ? null : (registration.installing ?? registration.waiting);
     if (first) {
       await activated(first);
       await controlled(container);
     }
+    connectToNothing();
     onState(registration.waiting ? "update" : "ready");
     registration.onupdatefound = () => {
       const next = registration.installing;
@@ -40,6 +45,14 @@ export async function keepOffline(
   } finally {
     channel.close();
   }
+}
+
+/** Adds the policy that pages have when the service worker serves them to one that the server did. */
+function connectToNothing(): void {
+  const meta = document.createElement("meta");
+  meta.httpEquiv = "Content-Security-Policy";
+  meta.content = "connect-src 'none'";
+  document.head.append(meta);
 }
 
 function activated(worker: ServiceWorker): Promise<void> {

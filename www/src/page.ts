@@ -1,27 +1,14 @@
 /** The page: wires the drop zone, the cards, the settings and the worker together. */
 
 import { announcement, Card } from "./card";
-import { Client, RequestError, type Watch } from "./client";
+import { Client, RequestError, type Loaded, type Watch } from "./client";
+import type { Classified, Timings } from "./api";
 import { byId, make } from "./dom";
 import { Editor } from "./editor";
 import type { Pack } from "./labels";
 import { keepOffline, type OfflineState } from "./offline";
-import type { Classified, Loaded, Timings } from "./protocol";
 import * as strings from "./strings";
 import { methods, type Method } from "./wire";
-
-/** The one Trusted Types policy: scripts come from this folder, by plain names. */
-const scriptURL = (() => {
-  const check = (name: string) => {
-    if (!/^[a-z]+\.js$/.test(name)) {
-      throw new Error(`${name} is not a script of this page`);
-    }
-    return name;
-  };
-  const types = (window as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(s: string): unknown } } }).trustedTypes;
-  const policy = types?.createPolicy("ecor", { createScriptURL: check });
-  return (name: string) => (policy ? policy.createScriptURL(name) : check(name)) as string;
-})();
 
 interface Entry {
   file: File;
@@ -30,7 +17,7 @@ interface Entry {
   embedding: Float32Array | undefined; // so that nothing of the image is done again
 }
 
-const client = new Client(() => new Worker(scriptURL("worker.js")));
+const client = new Client();
 const editor = new Editor(useLabels);
 const entries: Entry[] = [];
 /** Methods that read the prompts of category and rationale together. */
@@ -58,16 +45,12 @@ async function begin(): Promise<void> {
   listen();
   showMethods();
   byId("offline").textContent = strings.offline.preparing;
-  await keepOffline(
-    scriptURL,
-    (done, total) => showLoading(strings.loading.install(done, total), done / total),
-    (state) => showOffline(state),
-  );
   try {
     const result = await client.load({
       onLoading: (done, total) => showLoading(strings.loading.weights, done / total),
     });
     showLoaded(result);
+    await keepOffline(() => undefined, showOffline);
   } catch (e) {
     document.body.dataset["model"] = "failed";
     bar.hidden = true;
@@ -235,6 +218,7 @@ async function answer(entry: Entry, watch: Watch): Promise<Classified> {
 
 function sum(a: Timings, b: Timings): Timings {
   return {
+    wait: 0,
     decode: a.decode + b.decode,
     resize: a.resize + b.resize,
     image: a.image + b.image,

@@ -1,55 +1,81 @@
-/** Messages between the page and its worker. */
+/** Messages between a pool and its workers. */
 
-import type { Pack } from "./labels";
-import type { Answer, LabelsInfo, Method, ModelInfo, Phase } from "./wire";
+import type {
+  Answer,
+  ClassifyOptions,
+  Failure,
+  JobProgress,
+  LabelsInfo,
+  LoadProgress,
+  ModelInfo,
+  Note,
+  Pack,
+  Photo,
+  SeenRequest,
+  Source,
+  Timings,
+  Violation,
+} from "./api";
 
-/** To the worker. Each carries an id, which its replies repeat; the worker does one thing at a time. */
-export type Request =
-  | { type: "load"; id: number }
-  | { type: "setLabels"; id: number; pack: Pack }
-  | { type: "classify"; id: number; source: Source; method: Method }
-  | { type: "cancel"; id: number }; // id of the request to end
+export type { Failure, Note, Photo, Source, Timings } from "./api";
 
-/** A photo's file, or the embedding that an earlier answer brought. */
-export type Source = Blob | Float32Array;
+/** Settings of a classification that cross to the worker. */
+export type Settings = Omit<ClassifyOptions, "signal" | "priority" | "id" | "onDecoded" | "onProgress" | "onFirst"> & {
+  first: boolean; // whether the first answer is asked for
+};
 
-/** From the worker. A request ends with done or failed. */
+/**
+ * What is asked of a worker. It answers in the order of asking, and opens the
+ * photo of the next request while it works on one.
+ */
+export type Order =
+  | { type: "load"; start: Start }
+  | { type: "setLabels"; pack: Pack | undefined } // undefined: the site's
+  | { type: "classify"; source: Source; settings: Settings }
+  | { type: "embedImage"; source: Blob | ImageBitmap }
+  | { type: "embedText"; texts: readonly string[] };
+
+/** What a worker starts from; what is left out is the site's. */
+export interface Start {
+  base: string; // URL of the site's folder
+  module?: WebAssembly.Module | undefined;
+  weights?: Blob | undefined;
+  known?: string | undefined; // SHA-256 of weights, where an earlier worker has computed it
+  wanted?: string | undefined; // SHA-256 that weights must have
+  pack?: Pack | undefined;
+}
+
+/** To a worker. Each order carries an id, which its replies repeat. */
+export type Request = { id: number; order: Order } | { cancel: number };
+
+/** From a worker. An order ends with done or failed. */
 export type Reply =
-  | { type: "loading"; id: number; done: number; total: number } // bytes of weights
+  | { type: "loading"; id: number; progress: LoadProgress }
   | { type: "decoded"; id: number; photo: Photo }
-  | { type: "progress"; id: number; phase: Phase; done: number; total: number }
-  | { type: "done"; id: number; result: Loaded | LabelsInfo | Classified }
-  | { type: "failed"; id: number; reason: string; kind: Failure };
+  | { type: "progress"; id: number; progress: JobProgress }
+  | { type: "first"; id: number; answer: Answer }
+  | { type: "done"; id: number; result: Result }
+  | { type: "failed"; id: number; reason: string; kind: Failure }
+  | Report;
 
-/** Why a request failed: by what was asked, because it was cancelled, or because the module stopped. */
-export type Failure = "refused" | "cancelled" | "dead";
+/** What a worker saw of its own requests, unasked. */
+export interface Report {
+  type: "report";
+  requests: SeenRequest[];
+  violations: Violation[];
+}
+
+export type Result = Loaded | LabelsInfo | Scored | Float32Array | Float32Array[];
 
 export interface Loaded {
-  info: ModelInfo;
+  model: ModelInfo;
+  module: WebAssembly.Module; // for the next worker
   pack: Pack;
-  version: string; // of the site
   notes: Note[];
 }
 
-/** Things that are worth saying about this browser or these files. */
-export type Note = "embeddings do not fit" | "pixels are altered";
-
-export interface Photo {
-  width: number;
-  height: number;
-  thumbnail: Blob;
-}
-
-export interface Classified {
+export interface Scored {
   answer: Answer;
-  timings: Timings;
-}
-
-/** Milliseconds; those of steps that were not needed are 0. */
-export interface Timings {
-  decode: number;
-  resize: number;
-  image: number;
-  stage1: number;
-  stage2: number;
+  photo: Photo | undefined;
+  timings: Omit<Timings, "wait">;
 }

@@ -4,7 +4,9 @@
  * network; the only exception is the browser's own check of this script.
  */
 
-import type { SiteFile } from "./assets";
+import type { SeenRequest, Violation } from "./api";
+import { cacheKey, cacheName, cachePrefix, type SiteFile } from "./assets";
+import { violation } from "./report";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -13,25 +15,32 @@ declare const SITE_VERSION: string;
 declare const SITE_FILES: SiteFile[];
 declare const SITE_HEADERS: Record<string, string>;
 
-const prefix = "ecor-";
-const cacheName = prefix + SITE_VERSION;
+const { scope } = self.registration;
+const ownCache = cacheName(scope, SITE_VERSION);
+const traffic = new BroadcastChannel("ecor-traffic");
 const files = new Map(SITE_FILES.map((f) => [f.path, f]));
 const total = SITE_FILES.reduce((sum, f) => sum + f.size, 0);
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
+self.addEventListener("securitypolicyviolation", (event) => report([], [violation(event as SecurityPolicyViolationEvent, "service worker")]));
 
-/** Fills this version's cache; files that an older version already has are taken from there. */
+/** Tells open pages what was asked of the network, and what the policy stopped. */
+function report(requests: SeenRequest[], violations: Violation[]): void {
+  traffic.postMessage({ requests, violations });
+}
+
+/** Fills this version's cache; files that are kept already, by an older version or by the first visit's worker, are taken from there. */
 async function install(): Promise<void> {
-  const cache = await caches.open(cacheName);
+  const cache = await caches.open(ownCache);
   const channel = new BroadcastChannel("ecor-install");
   let done = 0;
   for (const file of files.values()) {
     const before = done;
     const kept = await keptFile(file);
     await cache.put(
-      keyOf(file),
+      cacheKey(file, scope),
       kept ??
         (await download(file, (n) => {
           channel.postMessage({ done: before + n, total });
@@ -46,26 +55,25 @@ async function install(): Promise<void> {
 /** Drops the caches of other versions and takes over open pages. */
 async function activate(): Promise<void> {
   for (const name of await caches.keys()) {
-    if (name.startsWith(prefix) && name !== cacheName) {
+    if (name.startsWith(cachePrefix(scope)) && name !== ownCache) {
       await caches.delete(name);
     }
   }
   await self.clients.claim();
 }
 
-/** Keys name the content, so a file of another version cannot be taken for this one. */
-function keyOf(file: SiteFile): string {
-  return new URL(`${file.path}?sha256=${file.sha256}`, self.registration.scope).href;
-}
-
+/** Returns a file that is kept under its hash and has it. */
 async function keptFile(file: SiteFile): Promise<Response | undefined> {
-  const kept = await caches.match(keyOf(file));
-  return kept && respond(await kept.arrayBuffer(), file);
+  const kept = await caches.match(cacheKey(file, scope));
+  const bytes = kept && new Uint8Array(await kept.arrayBuffer());
+  return bytes && (await sha256(bytes)) === file.sha256 ? respond(bytes, file) : undefined;
 }
 
 /** Fetches a file and checks that it is the one this version was built with. */
 async function download(file: SiteFile, onProgress: (bytes: number) => void): Promise<Response> {
-  const response = await fetch(new URL(file.path, self.registration.scope), { cache: "no-cache" });
+  const url = new URL(file.path, scope).href;
+  report([{ url, from: "service worker", network: true }], []);
+  const response = await fetch(url, { cache: "no-cache" });
   if (!response.ok || !response.body) {
     throw new Error(`${file.path}: the server answered ${response.status}`);
   }
@@ -103,7 +111,6 @@ function respond(body: BodyInit, file: SiteFile): Response {
 
 /** Answers from the cache. Other origins and unknown paths are refused without asking anybody. */
 async function answer(request: Request): Promise<Response> {
-  const scope = self.registration.scope;
   const url = new URL(request.url);
   url.search = url.hash = "";
   if (!url.href.startsWith(scope)) {
@@ -113,12 +120,12 @@ async function answer(request: Request): Promise<Response> {
   if (!file || request.method !== "GET") {
     return new Response("not part of this site", { status: 404, headers: SITE_HEADERS });
   }
-  const cache = await caches.open(cacheName);
-  const kept = await cache.match(keyOf(file));
+  const cache = await caches.open(ownCache);
+  const kept = await cache.match(cacheKey(file, scope));
   if (kept) {
     return kept;
   }
   const fresh = await download(file, () => {});
-  await cache.put(keyOf(file), fresh.clone());
+  await cache.put(cacheKey(file, scope), fresh.clone());
   return fresh;
 }

@@ -210,12 +210,13 @@ func (p *page) texts(selector string) []string {
 	return eval[[]string](p, fmt.Sprintf("[...document.querySelectorAll(%q)].map((e) => e.textContent)", selector))
 }
 
-// open loads the page and waits for the model.
+// open loads the page and waits for the model and until the site is on the device.
 func (p *page) open(url string) {
 	p.t.Helper()
 	p.run(chromedp.Navigate(url))
 	p.waitFor(`document.body.dataset.model !== "loading"`)
 	require.Equal(p.t, "The model is ready.", p.text("#loading-text"))
+	p.waitFor(`navigator.serviceWorker.controller && document.querySelector("meta[content=\"connect-src 'none'\"]")`)
 }
 
 // choose gives files to the page and waits until each has an answer or an error.

@@ -1,53 +1,50 @@
 package test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// TestEngineInAnotherPage runs what the README shows to people who want the
-// classifier in a page of their own.
-func TestEngineInAnotherPage(t *testing.T) {
+// TestEmbed runs the example of docs/embedding.md: a page of somebody else,
+// with the site's files in a folder, on a server that knows nothing of ecor.
+func TestEmbed(t *testing.T) {
 	s := tinySite(t)
+	example, err := os.ReadFile(filepath.Join(root, "docs", "example.html"))
+	require.NoError(t, err)
+	var mu sync.Mutex
+	asked := map[string]int{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { w.Write(example) })
+	mux.Handle("/ecor/", http.StripPrefix("/ecor", http.FileServer(http.Dir(s.dir))))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked[r.URL.Path]++
+		mu.Unlock()
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+
 	p := newPage(t)
-	// a document of the site without any script
-	p.run(chromedp.Navigate(s.URL + "/weights/small.json"))
-	answer := eval[struct {
-		Categories []struct {
-			Category    string
-			Probability float64
-			Rationales  []struct {
-				Rationale string
-				Joint     float64
-			}
-		}
-	}](p, `(async () => {
-		const { Engine } = await import("/engine.js");
-		const engine = await Engine.start(fetch("/ecor.wasm"));
-		const weights = await fetch("/weights/tiny.safetensors");
-		await engine.loadWeights(Number(weights.headers.get("content-length")), weights.body);
-		engine.setLabels({
-			templates: { category: [], rationale: [], conditional: [] },
-			categories: [
-				{ name: "zebra", rationales: ["black and white stripes", "a short mane"] },
-				{ name: "car", rationales: ["four wheels"] },
-			],
-			cacheBytes: 0,
-		});
-		const data = new ImageData(64, 48);
-		data.data.forEach((_, i) => (data.data[i] = (i * 37) & 255));
-		engine.beginImage(data.width, data.height);
-		engine.imageRows(new Uint8Array(data.data.buffer));
-		return engine.classify({ top: 3 });
-	})()`)
-	require.Len(t, answer.Categories, 2)
-	sum := 0.0
-	for _, c := range answer.Categories {
-		sum += c.Probability
-		require.NotEmpty(t, c.Rationales)
-		require.Positive(t, c.Rationales[0].Joint)
+	p.run(chromedp.Navigate(server.URL))
+	p.waitFor(`document.querySelector("#status").textContent.startsWith("Ready")`)
+	p.run(chromedp.SetUploadFiles(chromedp.CSS("input[type=file]"), threePhotos(t)))
+	p.waitFor(`document.querySelectorAll("#answers li").length === 3 && !document.querySelector("#answers").textContent.includes("…")`)
+	for _, line := range p.texts("#answers li") {
+		assert.Regexp(t, `^[a-z]+\.(png|jpe?g): (zebra|sunset|forest) \d+ %, because there is [a-z ]+$`, line)
 	}
-	require.InDelta(t, 1, sum, 0.02)
+	assert.Empty(t, p.complaints())
+	mu.Lock()
+	defer mu.Unlock()
+	for _, path := range []string{"/ecor/" + s.assets.Module, "/ecor/" + s.assets.Weights, "/ecor/" + s.assets.Labels} {
+		assert.Equal(t, 1, asked[path], path)
+	}
 }

@@ -3,7 +3,7 @@
  * without worker and page around it. The tests evaluate this bundle.
  */
 
-import { decode } from "../src/decode";
+import { open } from "../src/decode";
 import { Engine, type Classify } from "../src/engine";
 import { readHeader } from "../src/header";
 import { formatPack, parsePack } from "../src/labels";
@@ -114,7 +114,7 @@ const hooks = {
 
   /** An image file's size and RGBA pixels; alpha has no meaning. */
   pixels: async (base64: string): Promise<{ width: number; height: number; rgba: string }> => {
-    const photo = await decode(new Blob([fromBase64(base64)]));
+    const photo = await (await open(new Blob([fromBase64(base64)]))).decode();
     const bands: Uint8Array<ArrayBuffer>[] = [];
     for await (const band of photo.rows()) {
       bands.push(new Uint8Array(band));
@@ -126,7 +126,7 @@ const hooks = {
 
   /** Starts an engine of its own with the site's weights and the given label set. */
   start: async (module: string, weights: string, size: number, labels: string): Promise<string> => {
-    engine = await Engine.start(fetch(module));
+    engine = await Engine.start(await WebAssembly.compileStreaming(fetch(module)));
     const { body } = await fetch(weights);
     const info = await engine.loadWeights(size, body!);
     engine.setLabels(JSON.parse(labels) as wire.LabelSet);

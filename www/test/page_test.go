@@ -284,8 +284,12 @@ func TestOffline(t *testing.T) {
 			assert.Equal(t, strings.TrimPrefix(s.URL, "http://")+" /sw.js", request, "only the browser's check of the service worker")
 		}
 	}
-	headers := eval[map[string]string](p, `fetch("worker.js").then((r) => Object.fromEntries(r.headers))`)
-	assert.Contains(t, headers["content-security-policy"], "default-src 'none'", "from the cache too")
+	headers := eval[map[string]string](p, `(async () => {
+		const cache = await caches.open((await caches.keys())[0]);
+		const worker = (await cache.keys()).find((key) => key.url.includes("/worker.js?"));
+		return Object.fromEntries((await cache.match(worker)).headers);
+	})()`)
+	assert.Contains(t, headers["content-security-policy"], "connect-src 'none'")
 	assert.Contains(t, headers["cross-origin-embedder-policy"], "require-corp")
 }
 
@@ -308,7 +312,7 @@ func TestNothingLeaves(t *testing.T) {
 	p.run(chromedp.Click(chromedp.CSS(`input[value=joint] + span`)))
 	p.answers()
 	for _, request := range chromium.proxy.take() {
-		assert.True(t, ofBrowser(request), "after installing: %s", request)
+		assert.True(t, ofBrowser(request) || request == own+"/sw.js", "after installing: %s", request)
 	}
 }
 
@@ -385,18 +389,14 @@ func (p *page) attach(id target.ID) *page {
 	return &page{t: p.t, ctx: ctx}
 }
 
-// TestWorkerIsReplaced makes the module trap.
+// TestWorkerIsReplaced makes the module trap once: the photo is tried again in a new worker.
 func TestWorkerIsReplaced(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
 	p.worker().do(`Uint8Array.prototype.set = () => { throw new WebAssembly.RuntimeError("unreachable") }`)
 	photos := threePhotos(t)
 	p.choose(photos...)
-	assert.Equal(t, []string{"the module stopped: unreachable"}, p.texts(".card .error"), "the photo that it stopped at")
-	assert.Len(t, p.texts(".because"), 2, "the others, in a new worker")
-	assert.Contains(t, p.text("#message"), "was started again")
-	p.run(chromedp.Click(chromedp.CSS(".card:first-child button.quiet")))
-	p.waitIdle()
+	assert.Empty(t, p.texts(".card .error"))
 	assert.Len(t, p.texts(".because"), 3)
 }
 

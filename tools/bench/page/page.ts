@@ -1,12 +1,16 @@
-/** What tools/bench calls in a tab of its own: the kernels, and the page's client with the page's worker. */
+/** What tools/bench calls in a tab of its own: the kernels, and the page's pool with one of the page's workers. */
 
-import { Client } from "../../../www/src/client";
-import type { Pack } from "../../../www/src/labels";
+import { Pool } from "../../../www/src/pool";
+import type { Scored } from "../../../www/src/protocol";
 import { wasi } from "../../../www/src/wasi";
 
 let worker: Worker;
-const client = new Client(() => (worker = new Worker("bench-worker.js")));
-let pack: Pack;
+const pool = new Pool({
+  base: document.baseURI,
+  startWorker: () => (worker = new Worker("bench-worker.js")),
+  workers: 1,
+  idle: 3_600_000,
+});
 let measure: (index: number, calls: number) => number;
 const photos = new Map<number, Promise<Blob>>();
 
@@ -36,20 +40,22 @@ const bench = {
 
   /** Starts the worker with the site's model and labels. */
   start: async (): Promise<void> => {
-    pack = (await client.load()).pack;
+    await pool.load({});
   },
 
   /** Has the module forget the conditional prompts that it encoded. */
   forget: async (): Promise<void> => {
-    await client.setLabels({ ...pack, templates: { ...pack.templates, conditional: ["{r} {c}"] } });
-    await client.setLabels(pack);
+    const pack = pool.labels;
+    await pool.setLabels({ ...pack, templates: { ...pack.templates, conditional: ["{r} {c}"] } });
+    await pool.setLabels(pack);
   },
 
   /** Classifies a photo. Times in milliseconds; total is the time that the page waits. */
   classify: async (index: number): Promise<object> => {
     const file = await photo(index);
     const start = performance.now();
-    const { answer, timings } = await client.classify(file, "ecor");
+    const { result } = await pool.run<Scored>({ type: "classify", source: file, settings: { method: "ecor", first: false } }, {});
+    const { answer, timings } = result;
     return { ...timings, total: performance.now() - start, kept: answer.kept };
   },
 
@@ -59,7 +65,7 @@ const bench = {
     const bytes = new Promise<number>((resolve) => {
       channel.port1.onmessage = (event: MessageEvent<number>) => resolve(event.data);
     });
-    worker.postMessage({ type: "memory" }, [channel.port2]);
+    worker.postMessage("memory", [channel.port2]);
     return bytes;
   },
 };

@@ -5,15 +5,17 @@ import "../../../www/src/worker";
 declare const self: DedicatedWorkerGlobalScope;
 
 let memory: WebAssembly.Memory;
-const instantiate = WebAssembly.instantiateStreaming;
-WebAssembly.instantiateStreaming = async (source, imports) => {
-  const started = await instantiate(source, imports);
-  memory = started.instance.exports["memory"] as WebAssembly.Memory;
-  return started;
-};
+const instantiate = WebAssembly.instantiate as (module: WebAssembly.Module, imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance>;
+WebAssembly.instantiate = (async (module: WebAssembly.Module, imports?: WebAssembly.Imports) => {
+  const instance = await instantiate(module, imports);
+  memory = instance.exports["memory"] as WebAssembly.Memory;
+  return instance;
+}) as typeof WebAssembly.instantiate;
 
-self.addEventListener("message", (event) => {
-  if (event.data.type === "memory") {
+const answer = (event: MessageEvent) => {
+  if (event.data === "memory") {
+    event.stopImmediatePropagation(); // not for the page's own code
     event.ports[0]?.postMessage(memory.buffer.byteLength);
   }
-});
+};
+self.addEventListener("message", answer, { capture: true });

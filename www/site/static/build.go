@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -48,8 +49,11 @@ type Assets struct {
 }
 
 const (
+	moduleName       = "ecor.wasm"
+	workerName       = "worker.js"
 	embeddingsSuffix = ".embeddings.safetensors"
 	weightsSuffix    = ".safetensors"
+	versionMark      = "version of the site" // as long as no version is
 )
 
 // mediaTypes lists the kinds of files that a site may hold.
@@ -64,6 +68,7 @@ var mediaTypes = map[string]string{
 	".txt":         "text/plain; charset=utf-8",
 	".md":          "text/plain; charset=utf-8",
 	".wasm":        "application/wasm",
+	".ts":          "text/plain; charset=utf-8",
 	".webmanifest": "application/manifest+json",
 }
 
@@ -83,23 +88,37 @@ func Build(o Options) (*Assets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module: %w", err)
 	}
-	site["ecor.wasm"] = module
+	site[moduleName] = module
+	drawn, err := icons()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(site, drawn)
 	site["index.html"] = bytes.ReplaceAll(site["index.html"], []byte("{{policy}}"), []byte(metaPolicy()))
 
-	for _, name := range []string{"page", "worker"} {
-		if site[name+".js"], err = Bundle(filepath.Join(o.Source, "src", name+".ts"), nil); err != nil {
+	// The page does not load ecor.js: it is for pages of other people.
+	for _, name := range []string{"page", "ecor"} {
+		if site[name+".js"], err = bundle(filepath.Join(o.Source, "src", name+".ts"), api.FormatESModule, nil); err != nil {
 			return nil, err
 		}
 	}
-	// The page does not load this one: it is for pages of other people.
-	if site["engine.js"], err = bundle(filepath.Join(o.Source, "src", "engine.ts"), api.FormatESModule, nil); err != nil {
+	if site["ecor.d.ts"], err = os.ReadFile(filepath.Join(o.Source, "src", "api.ts")); err != nil {
 		return nil, err
 	}
-
 	assets, err := describe(site)
 	if err != nil {
 		return nil, err
 	}
+	// The worker knows the version, which depends on the worker: it is hashed
+	// with versionMark in the version's place.
+	assets.Version = versionMark
+	if site[workerName], err = Bundle(filepath.Join(o.Source, "src", "worker.ts"), assets.Define()); err != nil {
+		return nil, err
+	}
+	assets.Files = list(site)
+	assets.Version = version(assets.Files)
+	site[workerName] = bytes.ReplaceAll(site[workerName], []byte(versionMark), []byte(assets.Version))
+	assets.Files = list(site)
 	if site["assets.json"], err = json.MarshalIndent(assets, "", "  "); err != nil {
 		return nil, err
 	}
@@ -160,7 +179,7 @@ func serviceWorker(source, version string, files []File) ([]byte, error) {
 		return nil, err
 	}
 	headers := make(map[string]string)
-	for _, h := range Headers() {
+	for _, h := range InstalledHeaders() {
 		headers[h.Name] = h.Value
 	}
 	values, err := json.Marshal(headers)
@@ -174,23 +193,31 @@ func serviceWorker(source, version string, files []File) ([]byte, error) {
 	})
 }
 
-// describe lists the files and finds the model among them.
-func describe(site map[string][]byte) (*Assets, error) {
-	a := &Assets{Module: "ecor.wasm"}
+// list describes the files, sorted by path.
+func list(site map[string][]byte) []File {
+	var files []File
 	for name, data := range site {
-		a.Files = append(a.Files, fileOf(name, data))
+		files = append(files, fileOf(name, data))
 	}
-	slices.SortFunc(a.Files, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
+	slices.SortFunc(files, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
+	return files
+}
 
+// version is a hash over the files and the headers that they are served with.
+func version(files []File) string {
 	all := sha256.New()
-	for _, f := range a.Files {
+	for _, f := range files {
 		fmt.Fprintln(all, f.Path, f.SHA256)
 	}
-	for _, h := range Headers() {
+	for _, h := range append(Headers(), InstalledHeaders()...) {
 		fmt.Fprintln(all, h.Name, h.Value)
 	}
-	a.Version = hex.EncodeToString(all.Sum(nil))[:16]
+	return hex.EncodeToString(all.Sum(nil))[:16]
+}
 
+// describe finds the model among the files.
+func describe(site map[string][]byte) (*Assets, error) {
+	a := &Assets{Module: moduleName, Files: list(site)}
 	var err error
 	if a.Weights, err = only(a.Files, "weights file", func(name string) bool {
 		return strings.HasSuffix(name, weightsSuffix) && !strings.HasSuffix(name, embeddingsSuffix)
@@ -206,6 +233,40 @@ func describe(site map[string][]byte) (*Assets, error) {
 		a.Embeddings = name
 	}
 	return a, nil
+}
+
+// Define returns the constant that a bundle with www/src/worker.ts needs: the
+// engine and the model, with their hashes.
+func (a *Assets) Define() map[string]string {
+	site := struct {
+		Version    string `json:"version"`
+		Module     *File  `json:"module"`
+		Weights    *File  `json:"weights"`
+		Labels     *File  `json:"labels"`
+		Embeddings *File  `json:"embeddings"` // nil where there are none
+	}{a.Version, a.File(a.Module), a.File(a.Weights), a.File(a.Labels), a.File(a.Embeddings)}
+	text, err := json.Marshal(site)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return map[string]string{"SITE": string(text)}
+}
+
+// Put lists other content for a file.
+func (a *Assets) Put(path string, content []byte) {
+	if f := a.File(path); f != nil {
+		*f = fileOf(path, content)
+	}
+}
+
+// File returns the file with a path, or nil.
+func (a *Assets) File(path string) *File {
+	for i := range a.Files {
+		if a.Files[i].Path == path {
+			return &a.Files[i]
+		}
+	}
+	return nil
 }
 
 // only returns the single file below weights/ that match accepts.

@@ -16,26 +16,37 @@ import (
 // Handler serves the site that Build wrote to dir: its files and nothing else,
 // with Headers on every response.
 func Handler(dir string) (http.Handler, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "assets.json"))
+	assets, err := ReadAssets(dir)
 	if err != nil {
-		return nil, fmt.Errorf("no site: %w", err)
-	}
-	var assets Assets
-	if err := json.Unmarshal(text, &assets); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "assets.json"), err)
+		return nil, err
 	}
 	s := &server{dir: dir, files: make(map[string]File)}
 	for _, f := range assets.Files {
 		s.files["/"+f.Path] = f
 	}
 	s.files["/"] = s.files["/index.html"]
-	s.files["/assets.json"] = fileOf("assets.json", text)
-	worker, err := os.ReadFile(filepath.Join(dir, "sw.js"))
-	if err != nil {
-		return nil, err
+	for _, name := range []string{"assets.json", "sw.js"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		s.files["/"+name] = fileOf(name, data)
 	}
-	s.files["/sw.js"] = fileOf("sw.js", worker)
 	return s, nil
+}
+
+// ReadAssets reads the list of files of the site in dir.
+func ReadAssets(dir string) (*Assets, error) {
+	name := filepath.Join(dir, "assets.json")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("no site: %w", err)
+	}
+	var assets Assets
+	if err := json.Unmarshal(text, &assets); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &assets, nil
 }
 
 type server struct {
