@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -16,7 +17,8 @@ import (
 	"github.com/ecor-clip/ecor/wasm/wire"
 )
 
-// evaluate is the command without a name.
+// evaluate is the command without a name. Sets that fail leave the others as
+// they are; files hold those that were finished.
 func evaluate(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -41,21 +43,29 @@ func evaluate(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 		}
 	}()
 	e := &evaluation{o, m, check, texts, stderr}
+	if err := run.WriteHead(stdout); err != nil {
+		return err
+	}
+	var failed []error
 	for _, s := range sets {
 		results, err := e.set(ctx, s)
 		if err != nil {
-			return fmt.Errorf("set %s: %w", s.name, err)
+			failed = append(failed, fmt.Errorf("set %s: %w", s.name, err))
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		run.Sets = append(run.Sets, results...)
+		for _, r := range results {
+			if err := r.Write(stdout); err != nil {
+				return err
+			}
+		}
 	}
 	run.Finish()
-	if err := writeFile(o.jsonFile, run.WriteJSON); err != nil {
-		return err
-	}
-	if err := writeFile(o.csvFile, run.WriteCSV); err != nil {
-		return err
-	}
-	return run.WriteTable(stdout)
+	failed = append(failed, run.WriteMean(stdout), writeFile(o.jsonFile, run.WriteJSON), writeFile(o.csvFile, run.WriteCSV))
+	return errors.Join(failed...)
 }
 
 // evaluation is what scoring a set needs.

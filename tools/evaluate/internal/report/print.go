@@ -12,19 +12,21 @@ import (
 	"github.com/ecor-clip/ecor/wasm/wire"
 )
 
-// WriteTable writes the figures for people, in percent.
-func (r *Run) WriteTable(w io.Writer) error {
+// WriteHead writes, for people, what is evaluated.
+func (r *Run) WriteHead(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s, %s, %s (%s); split %s; rationales: %s\nconditional prompt: %s\n", r.Weights.Name, r.Weights.Scheme,
+		r.Engine, r.Kernel, r.Split, r.Rationales, strings.Join(r.Templates.Conditional, " | "))
+	return err
+}
+
+// WriteMean writes the means over sets, after Finish.
+func (r *Run) WriteMean(w io.Writer) error {
+	if len(r.Mean) == 0 {
+		return nil
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s (%s); split %s; rationales: %s\n", r.Weights.Name, r.Weights.Scheme, r.Engine, r.Kernel, r.Split, r.Rationales)
-	fmt.Fprintf(&b, "conditional prompt: %s\n", strings.Join(r.Templates.Conditional, " | "))
-	for _, s := range r.Sets {
-		b.WriteString("\n")
-		s.write(&b)
-	}
-	if len(r.Mean) > 0 {
-		fmt.Fprintf(&b, "\nmean over the %d sets with rationales\n", r.inMean())
-		writeMethods(&b, r.Mean, false)
-	}
+	fmt.Fprintf(&b, "\nmean over the %d sets with rationales\n", r.inMean())
+	writeMethods(&b, r.Mean, false)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -38,8 +40,10 @@ func (r *Run) inMean() (n int) {
 	return n
 }
 
-func (s *Set) write(b *strings.Builder) {
-	fmt.Fprintf(b, "%s: %d photos, %d categories, %d rationales, %.0f s\n", s.Name, s.Photos, s.Categories, s.Rationales, s.Seconds)
+// Write writes the set's figures for people, in percent.
+func (s *Set) Write(w io.Writer) error {
+	b := new(strings.Builder)
+	fmt.Fprintf(b, "\n%s: %d photos, %d categories, %d rationales, %.0f s\n", s.Name, s.Photos, s.Categories, s.Rationales, s.Seconds)
 	if s.NoRationale.Categories > 0 {
 		fmt.Fprintf(b, "  %d categories have no rationale; their %d photos are left out of RR, RW, WR and WW\n", s.NoRationale.Categories, s.NoRationale.Photos)
 	}
@@ -53,6 +57,8 @@ func (s *Set) write(b *strings.Builder) {
 		fmt.Fprintf(b, "  pruned: ecor, inverted and joint score the rationales that were kept for each photo; mean uncovered %.1f %%\n", 100*s.Uncovered)
 	}
 	writeMethods(b, s.Methods, s.Mapped)
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func writeMethods(b *strings.Builder, methods map[string]metrics.Summary, related bool) {

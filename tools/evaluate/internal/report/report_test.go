@@ -193,7 +193,12 @@ func TestJSONRoundTrip(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var b strings.Builder
-	require.NoError(t, exampleRun().WriteTable(&b))
+	r := exampleRun()
+	require.NoError(t, r.WriteHead(&b))
+	for _, s := range r.Sets {
+		require.NoError(t, s.Write(&b))
+	}
+	require.NoError(t, r.WriteMean(&b))
 	text := b.String()
 	for _, want := range []string{
 		"tiny, float32, wazero", "s: 4 photos, 0 categories",
