@@ -287,9 +287,9 @@ const hooks = {
     review.update(waiting[0]!, { state: "skipped", reason: { kind: "refused", message: "-This is no image." } });
     const ids = [...review.items()].map((i) => i.id);
     const about = { model: { name: "m", sha256: "00", scheme: "w8a7" }, labels: { name: "l", categories: 2, rationales: 3 }, exported: new Date(1.7e12) };
-    await upload("answers.csv", answersCSV(review, ids));
-    await upload("review.csv", reviewCSV(review, ids));
-    await upload("review.json", reviewJSON(review, ids, about));
+    await upload("answers.csv", await answersCSV(review, ids));
+    await upload("review.csv", await reviewCSV(review, ids));
+    await upload("review.json", await reviewJSON(review, ids, about));
   },
 
   crc: (base64: string): number => crc32(fromBase64(base64)),

@@ -58,16 +58,17 @@ export function pack(answer: Answer, labels: number, names: Names): Packed {
   };
 }
 
-/** Returns the answer that was packed. */
-export function unpack(p: Packed, names: Names, imageEmbedding: Float32Array): Answer {
+/** Returns the answer that was packed, or its first categories and their first rationales. */
+export function unpack(p: Packed, names: Names, imageEmbedding: Float32Array, top = keptCategories, topRationales = keptRationales): Answer {
   const { method, kept, uncovered } = p;
-  const categories = Array.from(p.categories, (_, i) => score(p, i, names));
+  const categories = Array.from(p.categories.subarray(0, top), (_, i) => score(p, i, names, topRationales));
   return { method, kept, uncovered, categories, imageEmbedding };
 }
 
-function score(p: Packed, i: number, names: Names): CategoryScore {
+function score(p: Packed, i: number, names: Names, top: number): CategoryScore {
   const rationales = [];
-  for (let j = i > 0 ? p.ends[i - 1]! : 0; j < p.ends[i]!; j++) {
+  const from = i > 0 ? p.ends[i - 1]! : 0;
+  for (let j = from; j < Math.min(p.ends[i]!, from + top); j++) {
     rationales.push({ rationale: names.name(p.rationales[j]!), joint: p.joints[j]! });
   }
   return { category: names.name(p.categories[i]!), probability: p.probabilities[i]!, rationales };
@@ -78,7 +79,7 @@ export function bestOf(p: Packed, names: Names): Best | undefined {
   if (p.categories.length === 0) {
     return undefined;
   }
-  const { category, probability, rationales } = score(p, 0, names);
+  const { category, probability, rationales } = score(p, 0, names, bestRationales);
   const whole = weighed(p);
   return {
     method: p.method,
@@ -88,7 +89,7 @@ export function bestOf(p: Packed, names: Names): Best | undefined {
     share: probability / whole,
     margin: (probability - (p.probabilities[1] ?? 0)) / whole,
     uncovered: p.uncovered,
-    rationales: rationales.slice(0, bestRationales).map((r) => r.rationale),
+    rationales: rationales.map((r) => r.rationale),
   };
 }
 

@@ -6,20 +6,27 @@
  * one. v is a float32, finite and positive.
  */
 function shortest(v: number): string {
-  const reads = (text: string) => Math.fround(Number(text)) === v;
-  for (let digits = 0; digits < 8; digits++) {
-    const near = v.toExponential(digits); // from the middle it goes up
-    if (reads(near)) {
-      const below = add(near, digits, -1);
-      return /[13579]e/.test(near) && isMiddle(v, digits) && reads(below) ? below : near;
-    }
-    // Above a power of two floats are twice as far apart as below it.
-    const above = add(near, digits, 1);
-    if (reads(above)) {
-      return above;
+  // Most floats need more than six digits.
+  for (let digits = rounded(v, 5) ? 0 : 6; digits < 8; digits++) {
+    const text = rounded(v, digits);
+    if (text) {
+      return text;
     }
   }
   return v.toExponential(8);
+}
+
+/** Returns the number with so many digits after the point, or "" where that is another float. */
+function rounded(v: number, digits: number): string {
+  const reads = (text: string) => Math.fround(Number(text)) === v;
+  const near = v.toExponential(digits); // from the middle it goes up
+  if (reads(near)) {
+    const below = add(near, digits, -1);
+    return /[13579]e/.test(near) && isMiddle(v, digits) && reads(below) ? below : near;
+  }
+  // Above a power of two floats are twice as far apart as below it.
+  const above = add(near, digits, 1);
+  return reads(above) ? above : "";
 }
 
 /** Whether a number lies in the middle between two with so many digits after the point. */

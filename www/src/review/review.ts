@@ -84,10 +84,10 @@ export class Review {
     return this.sources.get(id);
   }
 
-  /** Returns an item's whole answer, built anew with every call. */
-  answer(id: number): Answer | undefined {
+  /** Returns an item's answer, built anew with every call: all that is kept, or the first of each. */
+  answer(id: number, top?: number, topRationales?: number): Answer | undefined {
     const packed = this.answers.get(id);
-    return packed && unpack(packed, this.names, this.all.get(id)?.embedding ?? new Float32Array(0));
+    return packed && unpack(packed, this.names, this.all.get(id)?.embedding ?? new Float32Array(0), top, topRationales);
   }
 
   /** Items whose image was not looked at and whose file is at hand, oldest first. */

@@ -10,6 +10,8 @@ import type { Item } from "./types";
 export const exportedCategories = 5;
 export const exportedRationales = 3;
 
+const itemsAtOnce = 200; // written without a pause
+
 const answerColumns = ["file", "method", "uncovered", "rank", "category", "probability", "rationale", "joint"];
 const reviewColumns = [
   "file", "decision", "tags", "corrected", "category", "probability", "uncovered", "method", "rationale", "joint",
@@ -17,21 +19,21 @@ const reviewColumns = [
 ];
 
 /** Returns the answers of the items that have one: the table of `classify -csv`. */
-export function answersCSV(review: Review, ids: Iterable<number>): Blob {
+export function answersCSV(review: Review, ids: Iterable<number>): Promise<Blob> {
   return table(answerColumns, review, ids, (item) => {
-    const answer = review.answer(item.id);
-    return (answer?.categories ?? []).slice(0, exportedCategories).flatMap((c, i) => {
+    const answer = exported(review, item);
+    return (answer?.categories ?? []).flatMap((c, i) => {
       const row = [harmless(item.path), answer!.method, formatFloat32(answer!.uncovered), String(i + 1), harmless(c.category), formatFloat32(c.probability)];
-      const rationales = c.rationales.slice(0, exportedRationales);
+      const { rationales } = c;
       return rationales.length > 0 ? rationales.map((r) => [...row, harmless(r.rationale), formatFloat32(r.joint)]) : [[...row, "", ""]];
     });
   });
 }
 
 /** Returns a line for every item. */
-export function reviewCSV(review: Review, ids: Iterable<number>): Blob {
+export function reviewCSV(review: Review, ids: Iterable<number>): Promise<Blob> {
   return table(reviewColumns, review, ids, (item) => {
-    const answer = review.answer(item.id);
+    const answer = exported(review, item);
     const best = answer?.categories[0];
     const reason = best?.rationales[0];
     const float = (v: number | undefined) => (v === undefined ? "" : formatFloat32(v));
@@ -46,9 +48,13 @@ export function reviewCSV(review: Review, ids: Iterable<number>): Blob {
   });
 }
 
-function table(columns: readonly string[], review: Review, ids: Iterable<number>, rows: (item: Item) => string[][]): Blob {
+function exported(review: Review, { id }: Item): Answer | undefined {
+  return review.answer(id, exportedCategories, exportedRationales);
+}
+
+async function table(columns: readonly string[], review: Review, ids: Iterable<number>, rows: (item: Item) => string[][]): Promise<Blob> {
   const parts = [csvLine(columns)];
-  for (const item of existing(review, ids)) {
+  for await (const item of existing(review, ids)) {
     parts.push(rows(item).map(csvLine).join(""));
   }
   return new Blob(parts, { type: "text/csv;charset=utf-8" });
@@ -62,12 +68,12 @@ export interface About {
 }
 
 /** Returns the review as a document of format ecor-review-1, one photo a line. */
-export function reviewJSON(review: Review, ids: Iterable<number>, about: About): Blob {
+export async function reviewJSON(review: Review, ids: Iterable<number>, about: About): Promise<Blob> {
   const { model, labels, exported = new Date() } = about;
   const head = { format: "ecor-review-1", exported: exported.toISOString(), model, labels };
   const parts = [JSON.stringify(head).slice(0, -1), ',"photos":['];
   let separator = "\n";
-  for (const item of existing(review, ids)) {
+  for await (const item of existing(review, ids)) {
     parts.push(separator, JSON.stringify(photo(review, item)));
     separator = ",\n";
   }
@@ -77,7 +83,7 @@ export function reviewJSON(review: Review, ids: Iterable<number>, about: About):
 
 function photo(review: Review, item: Item): object {
   const { path, size, width, height, state, reason, decision, tags, corrected, modified, duplicateOf } = item;
-  const answer = review.answer(item.id);
+  const answer = exported(review, item);
   return {
     file: path,
     size,
@@ -96,21 +102,26 @@ function photo(review: Review, item: Item): object {
 /** The fields of a line of `classify -json`. */
 function scores({ categories, uncovered, method }: Answer): object {
   return {
-    categories: categories.slice(0, exportedCategories).map((c) => ({
+    categories: categories.map((c) => ({
       category: c.category,
       probability: exactFloat32(c.probability),
-      rationales: c.rationales.slice(0, exportedRationales).map((r) => ({ rationale: r.rationale, joint: exactFloat32(r.joint) })),
+      rationales: c.rationales.map((r) => ({ rationale: r.rationale, joint: exactFloat32(r.joint) })),
     })),
     uncovered: exactFloat32(uncovered),
     method,
   };
 }
 
-function* existing(review: Review, ids: Iterable<number>): Iterable<Item> {
+/** Yields the items that there are, with pauses in which the page can answer. */
+async function* existing(review: Review, ids: Iterable<number>): AsyncIterable<Item> {
+  let n = 0;
   for (const id of ids) {
     const item = review.get(id);
     if (item) {
       yield item;
+    }
+    if (++n % itemsAtOnce === 0) {
+      await new Promise((resolve) => setTimeout(resolve));
     }
   }
 }
