@@ -1,8 +1,8 @@
 /** Small helpers for building elements; text is always text, never markup. */
 
-type Child = Node | string;
+export type Child = Node | string;
 
-/** Makes an element with properties, attributes (names with a dash, or role) and children. */
+/** Makes an element with properties, attributes (names with a dash) and children. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> & { [attribute: `${string}-${string}`]: string } = {},
@@ -20,6 +20,15 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Makes a button; an icon's button without text has a title, which is its name too. */
+export function button(
+  properties: Partial<HTMLButtonElement> & { [attribute: `${string}-${string}`]: string },
+  ...children: Child[]
+): HTMLButtonElement {
+  const named = properties.title && children.every((c) => typeof c !== "string") ? { "aria-label": properties.title } : {};
+  return make("button", { type: "button", ...named, ...properties }, ...children);
+}
+
 /** Returns the page's element with an id. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
@@ -29,9 +38,26 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return element as T;
 }
 
-/** Offers text as a file. */
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+/** Offers a file to save. */
+export function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
   make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Runs f at most once in every interval of so many milliseconds, the last call always. */
+export function throttle(f: () => void, interval: number): () => void {
+  let timer = 0;
+  let last = -Infinity;
+  return () => {
+    if (timer) {
+      return;
+    }
+    const wait = Math.max(0, last + interval - performance.now());
+    timer = window.setTimeout(() => {
+      timer = 0;
+      last = performance.now();
+      f();
+    }, wait);
+  };
 }

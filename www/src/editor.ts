@@ -1,22 +1,38 @@
-/** The panel where categories and their reasons are edited. */
+/** The panel where categories, their reasons and the prompts are edited. */
 
-import { byId, download, make } from "./dom";
-import { checkCategories, counts, formatPack, parsePack, tidy, type Pack, type Problem } from "./labels";
+import type { LabelsInfo, Pack } from "./api";
+import { button, download, make } from "./dom";
+import { checkCategories, counts, formatPack, parsePack, tidy, type Problem } from "./labels";
 import * as strings from "./strings";
-import type { Category } from "./wire";
+import { icon } from "./ui/icons";
+import { Sheet } from "./ui/sheet";
+import type { Category, Templates } from "./wire";
+
+const kinds = ["category", "rationale", "conditional"] as const satisfies readonly (keyof Templates)[];
+
+/** A pack that people can start from. */
+export interface Choice {
+  name: string;
+  pack(): Pack;
+}
 
 /** Edits a copy of a label pack; nothing changes outside before it is applied. */
 export class Editor {
-  private readonly search = byId<HTMLInputElement>("label-search");
-  private readonly list = byId<HTMLUListElement>("label-list");
-  private readonly form = byId<HTMLFormElement>("label-form");
-  private readonly name = byId<HTMLInputElement>("label-name");
-  private readonly rationales = byId<HTMLTextAreaElement>("label-rationales");
-  private readonly problem = byId("label-problem");
-  private readonly counts = byId("label-counts");
-  private readonly status = byId("label-status");
-  private readonly applyButton = byId<HTMLButtonElement>("label-apply");
-  private readonly resetButton = byId<HTMLButtonElement>("label-reset");
+  private readonly choice = make("select", { id: "label-choice" });
+  private readonly search = make("input", { type: "search", id: "label-search", autocomplete: "off", spellcheck: false });
+  private readonly list = make("ul", { id: "label-list", "aria-label": strings.editor.list });
+  private readonly name = make("input", { type: "text", id: "label-name", autocomplete: "off", "aria-describedby": "label-problem" });
+  private readonly rationales = make("textarea", { id: "label-rationales", rows: 8, "aria-describedby": "label-problem" });
+  private readonly problem = make("p", { id: "label-problem", className: "error", role: "alert" });
+  private readonly form: HTMLFormElement;
+  private readonly templates = Object.fromEntries(kinds.map((kind) => [kind, make("textarea", { id: `template-${kind}`, rows: 2, spellcheck: false })])) as Record<keyof Templates, HTMLTextAreaElement>;
+  private readonly counts = make("span", { id: "label-counts", className: "hint" });
+  private readonly status = make("span", { id: "label-status", className: "hint", role: "status" });
+  private readonly warnings = make("ul", { id: "label-warnings", className: "plain hint" });
+  private readonly applyButton = button({ id: "label-apply", className: "primary", disabled: true, onclick: () => void this.applyNow() }, strings.editor.apply);
+  private readonly resetButton = button({ id: "label-reset", disabled: true, onclick: () => this.reset() }, strings.editor.reset);
+  private readonly file = make("input", { type: "file", id: "label-file", accept: "application/json,.json", hidden: true, onchange: () => void this.import() });
+  private readonly sheet: Sheet;
 
   private shipped: Pack | undefined;
   private pack: Pack | undefined; // as edited
@@ -24,48 +40,127 @@ export class Editor {
   private selected: Category | undefined;
   private problems: Problem[] = [];
 
-  /** @param apply puts an edited pack to use and returns what to say about it. */
-  constructor(private readonly apply: (pack: Pack) => Promise<string>) {
+  /** @param apply puts an edited pack to use. */
+  constructor(
+    private readonly apply: (pack: Pack) => Promise<LabelsInfo>,
+    private readonly choices: readonly Choice[],
+  ) {
+    const label = (text: string, control: HTMLElement) => make("label", { htmlFor: control.id }, text);
+    this.form = make(
+      "form",
+      { id: "label-form", onsubmit: (event) => event.preventDefault() },
+      label(strings.editor.name, this.name),
+      this.name,
+      label(strings.editor.rationales, this.rationales),
+      this.rationales,
+      this.problem,
+      button({ id: "label-remove", className: "quiet", onclick: () => this.remove() }, icon("trash"), strings.editor.remove),
+    );
+    const finder = make("div", { className: "finder" }, label(strings.editor.search, this.search), this.search, this.list, button({ id: "label-add", onclick: () => this.add() }, icon("add"), strings.editor.add));
+    const prompts = make("details", {}, make("summary", {}, strings.editor.templates), make("p", { className: "hint" }, strings.editor.templatesHint), make("div", { className: "templates" }, ...kinds.flatMap((kind) => [label(strings.editor.templateNames[kind], this.templates[kind]), this.templates[kind]])));
+    this.sheet = new Sheet("labels", strings.editor.title, [
+      make("p", { className: "hint" }, strings.editor.hint),
+      make("div", { className: "row" }, make("label", { htmlFor: "label-choice" }, strings.editor.start), this.choice, this.counts),
+      make("div", { className: "editor" }, finder, this.form),
+      prompts,
+      make(
+        "div",
+        { className: "row" },
+        this.applyButton,
+        this.resetButton,
+        button({ id: "label-import", onclick: () => this.file.click() }, strings.editor.import),
+        button({ id: "label-export", onclick: () => this.export() }, strings.editor.export),
+        this.file,
+      ),
+      this.status,
+      this.warnings,
+    ]);
     this.search.oninput = () => this.showList();
     this.name.oninput = this.rationales.oninput = () => this.edit();
-    this.form.onsubmit = (event) => event.preventDefault();
-    byId("label-add").onclick = () => this.add();
-    byId("label-remove").onclick = () => this.remove();
-    byId("label-export").onclick = () => this.export();
-    byId("label-import").onclick = () => byId("label-file").click();
-    byId<HTMLInputElement>("label-file").onchange = (event) => void this.import(event.target as HTMLInputElement);
-    this.applyButton.onclick = () => void this.applyNow();
-    this.resetButton.onclick = () => this.shipped && this.open(this.shipped);
-    // In a text field Escape leaves a search; elsewhere browsers have their own use for it.
+    for (const kind of kinds) {
+      this.templates[kind].oninput = () => this.editTemplates();
+    }
+    this.choice.onchange = () => this.choose();
+    // Escape leaves a search before it closes the panel.
     this.search.onkeydown = (event) => {
-      if (event.key === "Escape") {
+      if (event.key === "Escape" && this.search.value) {
+        event.preventDefault();
         this.search.value = "";
         this.showList();
       }
     };
   }
 
-  /** Starts with the pack that is in use. */
-  start(pack: Pack): void {
-    this.shipped = pack;
-    this.applied = formatPack(pack);
-    this.open(pack);
+  /**
+   * Starts with the pack that is in use.
+   * @param own are the weights' own prompts, for packs without any.
+   */
+  start(shipped: Pack, used: Pack, own: Templates): void {
+    this.shipped = shipped;
+    this.applied = formatPack(used);
+    this.choice.replaceChildren(
+      make("option", { value: "" }, strings.editor.asItIs),
+      make("option", { value: "0" }, shipped.name || strings.editor.shippedName),
+      ...this.choices.map((c, i) => make("option", { value: String(i + 1) }, c.name)),
+    );
+    for (const kind of kinds) {
+      this.templates[kind].placeholder = own[kind].join("\n");
+    }
+    this.edited(used);
   }
 
-  private open(pack: Pack): void {
+  open(): void {
+    this.sheet.open();
+  }
+
+  /** Names of all categories in use. */
+  get categories(): readonly string[] {
+    return this.pack?.categories.map((c) => c.name) ?? [];
+  }
+
+  /** Begins to edit a pack. */
+  private edited(pack: Pack): void {
     this.pack = structuredClone(pack);
+    for (const kind of kinds) {
+      this.templates[kind].value = pack.templates[kind].join("\n");
+    }
     this.select(this.pack.categories[0]);
+    this.warnings.replaceChildren();
     this.changed();
+  }
+
+  private choose(): void {
+    const { value } = this.choice;
+    const pack = value === "0" ? this.shipped : this.choices[Number(value) - 1]?.pack();
+    if (value && pack) {
+      this.search.value = "";
+      this.edited(pack);
+    }
+  }
+
+  private reset(): void {
+    if (this.shipped) {
+      this.choice.value = "0";
+      this.choose();
+    }
   }
 
   /** Takes the fields' text into the selected category. */
   private edit(): void {
-    if (!this.selected) {
-      return;
+    if (this.selected) {
+      this.selected.name = this.name.value;
+      this.selected.rationales = lines(this.rationales.value);
+      this.changed();
     }
-    this.selected.name = this.name.value;
-    this.selected.rationales = this.rationales.value.split("\n").filter((line) => line.trim() !== "");
-    this.changed();
+  }
+
+  private editTemplates(): void {
+    if (this.pack) {
+      for (const kind of kinds) {
+        this.pack.templates[kind] = lines(this.templates[kind].value);
+      }
+      this.changed();
+    }
   }
 
   private add(): void {
@@ -98,8 +193,8 @@ export class Editor {
     this.name.value = category?.name ?? "";
     this.rationales.value = category?.rationales.join("\n") ?? "";
     this.showProblem();
-    for (const button of this.list.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.value === category?.name));
+    for (const each of this.list.querySelectorAll("button")) {
+      each.setAttribute("aria-pressed", String(each.value === category?.name));
     }
   }
 
@@ -110,12 +205,15 @@ export class Editor {
     const { categories, rationales } = counts(pack.categories);
     this.counts.textContent = strings.editor.counts(categories, rationales);
     const text = formatPack(pack);
-    const fresh = text === this.applied;
-    this.applyButton.disabled = fresh || this.problems.length > 0;
+    const same = text === this.applied;
+    const wrongTemplate = this.problems.length === 0 ? problemOf(text) : "";
+    this.applyButton.disabled = same || this.problems.length > 0 || wrongTemplate !== "";
     this.resetButton.disabled = this.shipped === undefined || text === formatPack(this.shipped);
     if (this.problems.length > 0) {
       this.say(strings.editor.problems(this.problems.length));
-    } else if (!fresh) {
+    } else if (wrongTemplate) {
+      this.say(wrongTemplate);
+    } else if (!same) {
       this.say(strings.editor.changed);
     } else {
       this.say(this.resetButton.disabled ? strings.editor.shipped : strings.editor.applied);
@@ -151,11 +249,11 @@ export class Editor {
       if (![c.name, ...c.rationales].some((s) => s.toLowerCase().includes(wanted))) {
         return;
       }
-      const button = make("button", { type: "button", value: c.name, "aria-pressed": String(c === this.selected), onclick: () => this.select(c) }, c.name || "…");
+      const choose = button({ value: c.name, "aria-pressed": String(c === this.selected), onclick: () => this.select(c) }, c.name || "…");
       if (bad.has(i)) {
-        button.classList.add("bad");
+        choose.classList.add("bad");
       }
-      items.push(make("li", {}, button));
+      items.push(make("li", {}, choose));
     });
     this.list.replaceChildren(...(items.length > 0 ? items : [make("li", { className: "hint" }, strings.editor.nothingFound)]));
   }
@@ -165,10 +263,11 @@ export class Editor {
     this.applyButton.disabled = true;
     this.say(strings.editor.applying);
     try {
-      const remark = await this.apply(pack);
+      const { warnings } = await this.apply(pack);
       this.applied = formatPack(pack);
       this.changed();
-      this.say(remark);
+      this.say(strings.editor.appliedWith(warnings.length));
+      this.warnings.replaceChildren(...warnings.map((w) => make("li", {}, w)));
     } catch (e) {
       this.changed();
       this.say(strings.editor.refused((e as Error).message));
@@ -177,27 +276,42 @@ export class Editor {
 
   private export(): void {
     const pack = this.tidied();
-    download(`${pack.name || strings.editor.custom}.json`, "application/json", formatPack(pack));
+    download(`${pack.name || strings.editor.custom}.json`, new Blob([formatPack(pack)], { type: "application/json" }));
   }
 
-  private async import(input: HTMLInputElement): Promise<void> {
-    const file = input.files?.[0];
+  private async import(): Promise<void> {
+    const file = this.file.files?.[0];
     if (!file) {
       return;
     }
     try {
       const pack = parsePack(await file.text());
       this.search.value = "";
-      this.open(pack);
+      this.choice.value = "";
+      this.edited(pack);
       this.say(strings.editor.imported(pack.name));
     } catch (e) {
       this.say(strings.editor.importFailed((e as Error).message));
     } finally {
-      input.value = "";
+      this.file.value = "";
     }
   }
 
   private say(text: string): void {
     this.status.textContent = text;
+  }
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line.trim() !== "");
+}
+
+/** Says what is wrong with a pack's text, "" where nothing is. */
+function problemOf(text: string): string {
+  try {
+    parsePack(text);
+    return "";
+  } catch (e) {
+    return (e as Error).message;
   }
 }

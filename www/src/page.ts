@@ -1,135 +1,431 @@
-/** The page: wires the drop zone, the cards, the settings and the worker together. */
+/** The page: wires the review, the engine and the views together. */
 
-import { announcement, Card } from "./card";
-import { Client, RequestError, type Loaded, type Watch } from "./client";
-import type { Classified, Timings } from "./api";
-import { byId, make } from "./dom";
+import animals from "../../weights/labels/animals.json";
+import food from "../../weights/labels/food.json";
+import type { Ecor, Pack } from "./api";
+import { cachePrefix } from "./assets";
+import { button, make, throttle } from "./dom";
+import { load } from "./ecor";
 import { Editor } from "./editor";
-import type { Pack } from "./labels";
-import { keepOffline, type OfflineState } from "./offline";
+import { counts, formatPack, parsePack } from "./labels";
+import { keepOffline } from "./offline";
+import { Intake } from "./review/checks";
+import { fromBlob, fromFiles, fromFolder, fromTransfer, type Watch } from "./review/intake";
+import { Review } from "./review/review";
+import { Selection } from "./review/selection";
+import { Session } from "./review/session";
+import { databaseName } from "./review/store";
+import type { Deleted, Item, Method, NewItem } from "./review/types";
+import { View } from "./review/view";
+import { deleteEverything } from "./review/wipe";
 import * as strings from "./strings";
-import { methods, type Method } from "./wire";
+import { Camera } from "./ui/camera";
+import { Decide, decisionKeys } from "./ui/decide";
+import { Detail } from "./ui/detail";
+import { Exporter } from "./ui/exporter";
+import { Filters } from "./ui/filters";
+import { Grid, type Reach } from "./ui/grid";
+import { Help } from "./ui/help";
+import { listenToKeys } from "./ui/keys";
+import { Layout } from "./ui/layout";
+import { Messages } from "./ui/messages";
+import { ModelPanel } from "./ui/model";
+import { PrivacyPanel } from "./ui/privacy";
+import { Queue } from "./ui/queue";
+import { Runner } from "./ui/runner";
+import { Sheet } from "./ui/sheet";
+import { Thumbnails } from "./ui/thumbnails";
+import { PhotoTile } from "./ui/tile";
 
-interface Entry {
-  file: File;
-  card: Card;
-  state: "waiting" | "done" | "failed";
-  embedding: Float32Array | undefined; // so that nothing of the image is done again
-}
+const base = new URL(".", document.baseURI).href;
+/** Screens on which the photo in hand stands beside the grid. */
+const wide = matchMedia("(min-width: 64rem)");
 
-const client = new Client();
-const editor = new Editor(useLabels);
-const entries: Entry[] = [];
-/** Methods that read the prompts of category and rationale together. */
-const slowMethods: readonly Method[] = ["ecor", "inverted", "joint"];
-let method: Method = "ecor";
-let round = 0; // counts changes of method and labels, after which answers are out of date
-let loaded = false;
-let working = false;
-let announced = 0;
+const review = new Review();
+const view = new View(review);
+const selection = new Selection();
+const intake = new Intake(review);
+const thumbnails = new Thumbnails(review);
+const messages = new Messages();
+/** Resolves when the review of an earlier visit is there; nothing is added before. */
+let opened: () => void;
+const open = new Promise<void>((resolve) => (opened = resolve));
+let ecor: Ecor | undefined;
+let shipped: Pack | undefined; // labels that came with the page
+let session: Session | undefined;
+let runner: Runner | undefined;
+let active = 0; // id of the photo in hand, 0 where there is none
+let place = 0; // where it stands in the view
 
-const live = byId("live");
-const photos = byId<HTMLUListElement>("photos");
-const picker = byId<HTMLInputElement>("picker");
-const dropZone = byId("drop");
-const summary = byId("summary");
-const cancelButton = byId<HTMLButtonElement>("cancel");
-const clearButton = byId<HTMLButtonElement>("clear");
-const bar = byId<HTMLProgressElement>("loading-bar");
-const loadingText = byId("loading-text");
-const message = byId("message");
+const help = new Help(() => session?.setSettings({ advances: help.advances, singleKeys: help.singleKeys }));
+const camera = new Camera((file) => void bring([fromBlob(file, file.name)]));
+const model = new ModelPanel(() => runner?.startAgain());
+const privacy = new PrivacyPanel({
+  onKeepImages: (keep) => void session?.keepImages(keep),
+  deleteAll,
+});
+const queue = new Queue({
+  onPause: (pause) => (pause ? runner?.pause() : runner?.resume()),
+  onCancel: () => cancel(),
+});
+const filters = new Filters(review, view, useMethod);
+const decide = new Decide(review, {
+  targets,
+  categories: () => editor.categories,
+  onDecided,
+  onUndone,
+  onClear: () => selection.clear(),
+  onNothing: () => messages.tell(strings.decide.noneChosen),
+});
+const editor = new Editor(useLabels, [
+  { name: animals.name, pack: () => parsePack(JSON.stringify(animals)) },
+  { name: food.name, pack: () => parsePack(JSON.stringify(food)) },
+]);
+const exporter = new Exporter({ review, ids: exportIds, about: exportAbout });
+const layout = new Layout(
+  {
+    onFiles: (files) => void bring(fromFiles(files)),
+    onFolder: openFolder,
+    onCamera: () => void camera.open(),
+    onLabels: () => editor.open(),
+    onModel: () => model.open(),
+    onExport: () => exporter.open(),
+    onHelp: () => help.open(),
+    onStartOver: () => startOver.open(),
+  },
+  { privacy: privacy.button, queue: queue.element, message: messages.element, filters: filters.element, decide: decide.element, spoken: messages.spoken },
+);
+const detail = new Detail(review, thumbnails, {
+  runner: () => runner,
+  onStep: step,
+  onBig: showBig,
+  onMethod: useMethod,
+  onRetry: (id) => runner?.retry([id]),
+  onRemove: (id) => review.remove([id]),
+  buttons: () => [
+    ...decide.decisionButtons((d) => [strings.decide[d]]),
+    button({ onclick: () => decide.openTags() }, strings.decide.tag),
+    button({ onclick: () => decide.openCorrection() }, strings.decide.correct),
+  ],
+});
+const bigHolder = make("div");
+const big = new Sheet("big", strings.detail.label, [bigHolder], () => layout.side.append(detail.element));
+const startOverHint = make("p");
+const startOver = new Sheet("start-over-sheet", strings.head.startOver, [
+  startOverHint,
+  make("div", { className: "row" }, button({ onclick: () => startOver.close() }, strings.common.cancel), button({ className: "danger", id: "remove-all", onclick: removeAll }, strings.session.startOverNow)),
+]);
+const grid = new Grid(layout.grid, {
+  makeTile: () =>
+    new PhotoTile({
+      review,
+      thumbnails,
+      itemAt: (index) => view.at(index),
+      isSelected: (id) => selection.has(id),
+      firstSight: (id) => runner?.firstSight(id),
+      count: () => view.length,
+    }),
+  onMove: move,
+  onClick: () => {
+    if (!wide.matches) {
+      showBig();
+    }
+  },
+  onOpen: (index) => {
+    move(index, "keep");
+    showBig();
+  },
+});
 
+layout.side.append(detail.element);
+layout.nothing.append(make("p", {}, strings.filters.nothing), make("div", { className: "row" }, button({ onclick: () => filters.clear() }, strings.filters.clear)));
+const showQueueSoon = throttle(showQueue, 200);
+const showGridSoon = throttle(showGrid, 60);
+view.on(showGridSoon);
+selection.on(showGridSoon);
+review.on("wanted", showStage);
+review.on("items", (ids) => {
+  if (ids.has(active)) {
+    detail.show(review.get(active));
+  }
+  showStage();
+});
+showGrid();
+showStage();
+listen();
 void begin();
 
 async function begin(): Promise<void> {
-  listen();
-  showMethods();
-  byId("offline").textContent = strings.offline.preparing;
+  session = await Session.open(databaseName(base), review, (problem) => {
+    const text = strings.session.problem(problem);
+    privacy.showStorage(text);
+    messages.problem(text);
+  });
+  opened();
+  const { settings, keepImages, labels, shipped: shippedLabels } = session.info;
+  help.advances = settings["advances"] !== false;
+  help.singleKeys = settings["singleKeys"] !== false;
+  privacy.keepsImages = keepImages;
+  tellMissing();
+  privacy.showOffline(strings.offline.preparing);
   try {
-    const result = await client.load({
-      onLoading: (done, total) => showLoading(strings.loading.weights, done / total),
-    });
-    showLoaded(result);
-    await keepOffline(() => undefined, showOffline);
+    ecor = await load({ base, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
   } catch (e) {
-    document.body.dataset["model"] = "failed";
-    bar.hidden = true;
-    loadingText.textContent = strings.loading.failed((e as Error).message);
+    layout.showModel("failed", strings.loading.failed((e as Error).message));
+    return;
+  }
+  shipped = ecor.labels;
+  if (!shippedLabels && labels) {
+    await ecor.setLabels(parsePack(labels)).catch((e: Error) => messages.problem(strings.editor.refused(e.message)));
+  }
+  runner = new Runner(ecor, review, session, thumbnails, {
+    onProgress: showQueueSoon,
+    onFinished: finished,
+    onFirst: (id) => {
+      grid.update(view.indexOf(id));
+      if (id === active) {
+        detail.refresh();
+      }
+    },
+    onStopped: () => messages.problem(strings.problems.stopped),
+  });
+  runner.start(ecor.labels === shipped);
+  layout.showModel("ready", strings.loading.ready);
+  layout.showNotes(ecor.notes.map((n) => strings.notes[n]));
+  editor.start(shipped, ecor.labels, ecor.model.templates);
+  model.start(ecor);
+  await keepOffline(() => {}, (state) => privacy.showOffline(strings.offline[state]));
+}
+
+/** Brings files into the review. */
+async function bring(files: Iterable<NewItem> | AsyncIterable<NewItem>): Promise<void> {
+  try {
+    await open;
+    const empty = review.size === 0;
+    const sum = await intake.bring(files, ({ added }) => {
+      if (added.length > 200) {
+        messages.tell(strings.intake.looking(added.length));
+      }
+    });
+    const { added, attached, known } = sum;
+    if (added.length + attached.length + known.length === 0) {
+      messages.tell(strings.intake.nothing);
+    } else {
+      messages.tell([strings.intake.added(added.length), strings.intake.attached(attached.length), strings.intake.known(known.length)].filter(Boolean).join(" "));
+    }
+    if (empty && view.length > 0) {
+      move(0, "only");
+      layout.grid.focus({ preventScroll: true });
+    }
+  } catch (e) {
+    messages.problem(strings.intake.failed((e as Error).message));
   }
 }
 
-function showLoading(text: string, part: number): void {
-  loadingText.textContent = text;
-  bar.value = part;
-}
+const watch: Watch = { onFolder: (folder) => void session?.addFolder(folder) };
 
-function showOffline(state: OfflineState): void {
-  const pill = byId("offline");
-  pill.textContent = strings.offline[state];
-  pill.dataset["state"] = state;
-}
-
-function showLoaded({ info, pack, version, notes }: Loaded): void {
-  loaded = true;
-  document.body.dataset["model"] = "ready";
-  bar.hidden = true;
-  loadingText.textContent = strings.loading.ready;
-  byId("about").textContent = strings.about(info.name, info.parameters, info.scheme, info.kernel, info.license, version);
-  byId("notes").replaceChildren(...notes.map((n) => make("p", { className: "hint" }, strings.notes[n])));
-  editor.start(pack);
-  void work();
-}
-
-function showMethods(): void {
-  const hint = byId("method-hint");
-  hint.textContent = strings.methodHints[method];
-  byId("methods").append(
-    ...methods.map((m) =>
-      make(
-        "label",
-        {},
-        make("input", {
-          type: "radio",
-          name: "method",
-          value: m,
-          checked: m === method,
-          onchange: () => {
-            method = m;
-            hint.textContent = strings.methodHints[m];
-            scoreAgain();
-          },
-        }),
-        make("span", {}, strings.methodNames[m]),
-      ),
-    ),
+/** Opens a folder where the browser has a dialog that gives the right to move files, too. */
+function openFolder(): boolean {
+  const pick = (globalThis as { showDirectoryPicker?: (options: object) => Promise<FileSystemDirectoryHandle> }).showDirectoryPicker;
+  if (!pick) {
+    return false;
+  }
+  pick({ id: "ecor-photos", mode: "read" }).then(
+    (folder) => {
+      void session?.addFolder(folder);
+      return bring(fromFolder(folder, watch));
+    },
+    (e: Error) => {
+      if (e.name !== "AbortError") {
+        messages.problem(strings.intake.failed(e.message));
+      }
+    },
   );
+  return true;
+}
+
+/** Says that photos of an earlier visit are not at hand, and how to get them. */
+function tellMissing(): void {
+  const missing = [...review.items()].filter((item) => !item.attached).length;
+  if (missing === 0) {
+    return;
+  }
+  const again = async () => {
+    for (const folder of (await session?.openAgain(true)) ?? []) {
+      await bring(fromFolder(folder, watch));
+    }
+  };
+  const action = (session?.folders.length ?? 0) > 0 ? { name: strings.session.folderAgain, run: () => void again() } : { name: strings.welcome.photos, run: () => layout.chooseFiles() };
+  messages.tell(strings.session.missing(missing), action);
+}
+
+/** Goes to an item of the view. */
+function move(index: number, reach: Reach): void {
+  const item = view.at(index);
+  if (!item) {
+    return;
+  }
+  if (reach === "only") {
+    selection.only(item.id);
+  } else if (reach === "toggle") {
+    selection.toggle(item.id);
+  } else if (reach === "range") {
+    selection.range(view, item.id);
+  }
+  takeInHand(item, index);
+}
+
+function takeInHand(item: Item | undefined, index: number): void {
+  active = item?.id ?? 0;
+  place = index;
+  runner?.prefer(active);
+  grid.goTo(item ? index : -1);
+  detail.show(item);
+}
+
+function step(by: 1 | -1): void {
+  const at = view.indexOf(active);
+  const index = Math.min(view.length - 1, Math.max(0, (at < 0 ? place : at) + (at < 0 ? 0 : by)));
+  move(index, "only");
+}
+
+function showBig(): void {
+  if (active) {
+    bigHolder.append(detail.element);
+    big.open();
+    detail.element.focus({ preventScroll: true });
+  }
+}
+
+/** Photos that a decision is about: the one shown large, else those chosen. */
+function targets(): readonly number[] {
+  if (big.isOpen || selection.ids.size === 0) {
+    return active ? [active] : [];
+  }
+  return [...selection.ids];
+}
+
+function onDecided(what: string, ids: readonly number[], goOn: boolean): void {
+  messages.say(strings.decide.said(what, ids.length));
+  if (!review.get(active) || view.indexOf(active) < 0) {
+    // The filter does not let it through any more: the next one has taken its place.
+    move(Math.min(place, view.length - 1), "only");
+  } else if (goOn && help.advances && ids.length === 1 && view.indexOf(active) < view.length - 1) {
+    step(1);
+  }
+}
+
+function onUndone(ids: readonly number[], again: boolean): void {
+  messages.say(again ? strings.decide.redone(ids.length) : strings.decide.undone(ids.length));
+  const index = ids.length > 0 ? view.indexOf(ids[0]!) : -1;
+  if (index >= 0) {
+    move(index, "only");
+  }
+}
+
+function useMethod(method: Method): void {
+  review.useMethod(method);
+}
+
+async function useLabels(pack: Pack) {
+  if (!runner || !shipped) {
+    throw new Error(strings.loading.starting);
+  }
+  return runner.useLabels(pack, formatPack(pack) === formatPack(shipped));
+}
+
+function cancel(): void {
+  const n = runner?.cancel() ?? 0;
+  messages.tell(strings.queue.cancelled(n));
+  layout.grid.focus({ preventScroll: true });
+}
+
+function finished(photos: number, seconds: number, failed: number): void {
+  showStage();
+  if (photos > 0) {
+    messages.tell(strings.queue.finished(photos, seconds, failed));
+  } else {
+    messages.say(strings.queue.scored);
+  }
+}
+
+function removeAll(): void {
+  runner?.cancel();
+  review.clear();
+  thumbnails.clear();
+  selection.clear();
+  takeInHand(undefined, 0);
+  messages.clear();
+  startOver.close();
+}
+
+function isBusy(): boolean {
+  return (runner?.busy ?? false) || review.toClassify.size > 0 || review.toScore.size > 0;
+}
+
+/** Draws what is in view, and says that all is done only when it can be seen. */
+function showGrid(): void {
+  selection.keep(view);
+  const index = view.indexOf(active);
+  if (index >= 0) {
+    place = index;
+  }
+  grid.setItems(view.length, index);
+  layout.nothing.hidden = view.length > 0 || review.size === 0;
+  decide.showChosen(selection.ids.size);
+  document.body.dataset["work"] = isBusy() ? "busy" : "idle";
+}
+
+function showStage(): void {
+  document.body.dataset["photos"] = review.size > 0 ? "some" : "none";
+  if (isBusy()) {
+    document.body.dataset["work"] = "busy";
+  }
+  showGridSoon();
+  startOverHint.textContent = strings.session.startOverHint(review.size);
+  showQueueSoon();
+}
+
+function showQueue(): void {
+  queue.show(runner?.busy ? runner.progress() : undefined);
+}
+
+function exportIds(scope: "all" | "shown" | "chosen"): number[] {
+  switch (scope) {
+    case "all":
+      return [...review.items()].map((item) => item.id);
+    case "shown":
+      return view.ids();
+    case "chosen":
+      return view.ids().filter((id) => selection.has(id));
+  }
+}
+
+function exportAbout() {
+  const { name = "", sha256 = "", scheme = "" } = ecor?.model ?? {};
+  return { model: { name, sha256, scheme }, labels: { name: ecor?.labels.name ?? "", ...counts(ecor?.labels.categories ?? []) } };
+}
+
+/** Ends all work and deletes what this browser keeps. */
+async function deleteAll(): Promise<Deleted[]> {
+  runner?.cancel();
+  await ecor?.dispose();
+  await session?.close(true);
+  return deleteEverything({ base, cachePrefix: cachePrefix(base) });
 }
 
 function listen(): void {
-  byId("choose").onclick = () => picker.click();
-  picker.onchange = () => {
-    add([...(picker.files ?? [])]);
-    picker.value = "";
-  };
-  cancelButton.onclick = cancel;
-  clearButton.onclick = clear;
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && working) {
-      cancel();
-    }
-  });
   document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length > 0) {
+    if (event.clipboardData && event.clipboardData.files.length > 0) {
       event.preventDefault();
-      add(files);
+      void bring(fromTransfer(event.clipboardData, watch));
     }
   });
   // The whole window takes files, so that one dropped beside the zone does not replace the page.
   let depth = 0;
   const hover = (change: number) => {
     depth = Math.max(0, depth + change);
-    dropZone.classList.toggle("over", depth > 0);
+    layout.showDropping(depth > 0);
   };
   window.addEventListener("dragenter", () => hover(1));
   window.addEventListener("dragleave", () => hover(-1));
@@ -137,179 +433,36 @@ function listen(): void {
   window.addEventListener("drop", (event) => {
     event.preventDefault();
     hover(-depth);
-    add([...(event.dataTransfer?.files ?? [])]);
+    if (event.dataTransfer) {
+      void bring(fromTransfer(event.dataTransfer, watch));
+    }
+  });
+  document.addEventListener("visibilitychange", () => void session?.flush());
+  listenToKeys({
+    letters: () => help.singleKeys,
+    actsUnder: (panel) => panel.id === "big",
+    onLetter,
+    onUndo: () => decide.undo(),
+    onRedo: () => decide.redo(),
+    onAll: () => selection.all(view),
+    onEscape: () => selection.clear(),
+    onStep: step,
   });
 }
 
-function add(files: File[]): void {
-  message.textContent = files.length === 0 ? strings.list.noFiles : "";
-  for (const file of files) {
-    const card = new Card(file.name, () => remove(entry));
-    const entry: Entry = { file, card, state: "waiting", embedding: undefined };
-    entries.push(entry);
-    photos.append(card.element);
+function onLetter(letter: string): boolean {
+  const decision = decisionKeys[letter];
+  if (decision) {
+    decide.decide(decision);
+    return true;
   }
-  showSummary();
-  void work();
-}
-
-/** Runs waiting photos one after another. */
-async function work(): Promise<void> {
-  if (working || !loaded) {
-    return;
-  }
-  working = true;
-  showSummary();
-  for (let entry = next(); entry; entry = next()) {
-    await classify(entry);
-    showSummary();
-  }
-  working = false;
-  showSummary();
-}
-
-function next(): Entry | undefined {
-  return entries.find((e) => e.state === "waiting");
-}
-
-async function classify(entry: Entry): Promise<void> {
-  const { card } = entry;
-  const watch: Watch = {
-    onDecoded: (photo) => card.showPhoto(photo),
-    onProgress: (phase, done, total) => card.showBusy(strings.photo.phase(phase, done, total)),
+  const actions: Record<string, () => void> = {
+    t: () => decide.openTags(),
+    c: () => decide.openCorrection(),
+    "/": () => filters.search.focus(),
+    p: () => (runner?.progress().paused ? runner.resume() : runner?.pause()),
+    "?": () => help.open(),
   };
-  const asked = round;
-  entry.state = "done";
-  if (!entry.embedding) {
-    card.showBusy(strings.photo.decoding);
-  }
-  try {
-    const result = await answer(entry, watch);
-    entry.embedding = result.answer.imageEmbedding;
-    card.showAnswer(result);
-    if (asked === round) {
-      announce(announcement(card.name, result));
-    }
-  } catch (e) {
-    const superseded = asked !== round && e instanceof RequestError && e.kind === "cancelled";
-    if (!superseded && entries.includes(entry)) {
-      return fail(entry, e);
-    }
-  }
-  if (asked !== round) {
-    retry(entry);
-  }
-}
-
-/** Classifies a photo; a new one is named at first sight where its reasons take longer. */
-async function answer(entry: Entry, watch: Watch): Promise<Classified> {
-  if (entry.embedding || !slowMethods.includes(method)) {
-    return client.classify(entry.embedding ?? entry.file, method, watch);
-  }
-  const wanted = method;
-  const first = await client.classify(entry.file, "clip", watch);
-  const { imageEmbedding, categories } = first.answer;
-  const guess = categories[0]?.category ?? "";
-  const result = await client.classify(imageEmbedding, wanted, {
-    onProgress: (phase, done, total) => entry.card.showBusy(strings.photo.atFirstSight(guess, strings.photo.phase(phase, done, total))),
-  });
-  return { ...result, timings: sum(first.timings, result.timings) };
-}
-
-function sum(a: Timings, b: Timings): Timings {
-  return {
-    wait: 0,
-    decode: a.decode + b.decode,
-    resize: a.resize + b.resize,
-    image: a.image + b.image,
-    stage1: a.stage1 + b.stage1,
-    stage2: a.stage2 + b.stage2,
-  };
-}
-
-function fail(entry: Entry, e: unknown): void {
-  const kind = e instanceof RequestError ? e.kind : "refused";
-  const reason = kind === "cancelled" ? strings.photo.cancelled : (e as Error).message;
-  entry.state = "failed";
-  entry.card.showError(reason, kind === "refused" && !entry.embedding ? undefined : () => retry(entry));
-  announce(strings.photo.announceError(entry.card.name, reason));
-  if (kind === "dead") {
-    message.textContent = strings.list.restarted;
-  }
-}
-
-function retry(entry: Entry): void {
-  entry.state = "waiting";
-  entry.card.showBusy(strings.photo.waiting);
-  void work();
-}
-
-/** Scores every photo with the current method and labels, from its embedding where it has one. */
-function scoreAgain(): void {
-  round++;
-  client.cancel();
-  for (const entry of entries) {
-    if (entry.embedding) {
-      retry(entry);
-    }
-  }
-}
-
-async function useLabels(pack: Pack): Promise<string> {
-  const setting = client.setLabels(pack); // in the queue before the photos
-  scoreAgain();
-  const info = await setting;
-  return info.warnings.length > 0 ? strings.editor.warnings(info.warnings) : strings.editor.applied;
-}
-
-/** Ends the photo in progress and those that wait. */
-function cancel(): void {
-  for (const entry of entries) {
-    if (entry.state === "waiting") {
-      fail(entry, new RequestError("cancelled", strings.photo.cancelled));
-    }
-  }
-  client.cancel();
-  clearButton.focus();
-  showSummary();
-}
-
-function remove(entry: Entry): void {
-  const at = entries.indexOf(entry);
-  entries.splice(at, 1);
-  entry.card.dropPhoto();
-  entry.card.element.remove();
-  const neighbour = entries[at] ?? entries[at - 1];
-  (neighbour?.card.element.querySelector<HTMLElement>(".remove") ?? byId("choose")).focus();
-  showSummary();
-}
-
-function clear(): void {
-  client.cancel();
-  for (const entry of entries) {
-    entry.card.dropPhoto();
-  }
-  entries.length = 0;
-  photos.replaceChildren();
-  message.textContent = "";
-  byId("choose").focus();
-  showSummary();
-}
-
-function showSummary(): void {
-  const done = entries.filter((e) => e.state !== "waiting").length - (working ? 1 : 0);
-  document.body.dataset["photos"] = entries.length > 0 ? "some" : "none";
-  document.body.dataset["work"] = working ? "busy" : "idle";
-  summary.textContent = entries.length > 0 ? strings.list.summary(Math.max(0, done), entries.length) : "";
-  cancelButton.disabled = !working;
-  clearButton.disabled = entries.length === 0;
-}
-
-/** Adds a line to what screen readers hear; the newest few are kept. */
-function announce(text: string): void {
-  live.append(make("p", {}, text));
-  announced++;
-  if (announced > 5) {
-    live.firstElementChild?.remove();
-  }
+  actions[letter]?.();
+  return letter in actions;
 }

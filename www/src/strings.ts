@@ -1,6 +1,7 @@
 /** Every text of the page that is not in index.html. */
 
-import type { Note } from "./protocol";
+import type { Note } from "./api";
+import type { Decision, Deleted, SortKey, State, StoreProblem } from "./review/types";
 import type { Method, Phase } from "./wire";
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -35,7 +36,10 @@ export function because(rationales: readonly string[]): string {
 }
 
 export const loading = {
+  label: "Loading",
+  starting: "Getting ready…",
   install: (done: number, total: number) => `Getting the model, once: ${megabytes(done)} of ${megabytes(total)} MB`,
+  phases: { module: "Starting the engine…", weights: "Reading the model…", labels: "Reading the categories…" },
   weights: "Reading the model…",
   ready: "The model is ready.",
   failed: (reason: string) => `The model could not be loaded: ${reason}`,
@@ -84,7 +88,7 @@ export const photo = {
         return "Done";
     }
   },
-  atFirstSight: (category: string, then: string) => `At first sight: ${category}. ${then}`,
+  atFirstSight: "At first sight; its reasons are being weighed…",
   cancelled: "Cancelled before it was done.",
   retry: "Try again",
   remove: (name: string) => `Remove ${name}`,
@@ -112,26 +116,410 @@ export const photo = {
 };
 
 export const list = {
+  label: "Photos",
   summary: (done: number, all: number) => (done === all ? count(all, "photo") : `${done} of ${count(all, "photo")}`),
   noFiles: "No files there. Drop image files, or choose some.",
   restarted: "The model ran out of memory or stopped, and was started again. The photo that it stopped at is marked.",
 };
 
 export const editor = {
+  title: "Categories and reasons",
+  hint: "What photos are compared with. Change anything; photos that were looked at are scored again, without being opened again.",
+  start: "Start from",
+  asItIs: "what is here",
+  shippedName: "the shipped categories",
+  search: "Search categories and reasons",
+  list: "Categories",
+  add: "Add a category",
+  name: "Category",
+  rationales: "Reasons, one a line: “because there is …”",
+  remove: "Remove this category",
+  templates: "Prompts",
+  templatesHint: "Sentences that the model reads, one a line; several are averaged. {c} stands for the category, {r} for the reason. Left empty, the model's own are used.",
+  templateNames: { category: "For a category", rationale: "For a reason", conditional: "For a category given a reason" },
+  apply: "Apply",
+  reset: "Reset",
+  import: "Import…",
+  export: "Export",
   counts: (categories: number, rationales: number) => `${count(categories, "category", "categories")}, ${count(rationales, "reason")}`,
   changed: "Changed, not applied yet.",
   shipped: "As shipped.",
   applied: "Applied.",
   applying: "Applying…",
+  appliedWith: (warnings: number) => (warnings > 0 ? `Applied, with ${count(warnings, "remark")}:` : "Applied."),
   nothingFound: "Nothing found.",
   newName: "new category",
   problems: (n: number) => `${count(n, "problem")} to solve before this can be applied.`,
   imported: (name: string) => `Imported ${name || "the label pack"}. Apply to use it.`,
   importFailed: (reason: string) => `The file was not imported. ${reason}`,
-  refused: (reason: string) => `The module refused the labels: ${reason}`,
-  warnings: (list: readonly string[]) => `Applied, with ${count(list.length, "remark")}: ${list.slice(0, 3).join("; ")}${list.length > 3 ? "…" : ""}`,
+  refused: (reason: string) => `The model refused the labels: ${reason}`,
   custom: "custom",
 };
 
-export const about = (name: string, parameters: number, scheme: string, kernel: string, license: string, version: string) =>
-  `Model ${name}, ${(parameters / 1e6).toFixed(1)} million parameters, ${scheme}, ${kernel}; licence: ${license}. Page ${version}.`;
+export const common = {
+  close: "Close",
+  cancel: "Cancel",
+  delete: "Delete",
+  retry: "Try again",
+};
+
+export const head = {
+  name: "ecor",
+  tagline: "Names what is in a photo, and says why.",
+  skip: "Skip to the photos",
+  add: "Add",
+  addPhotos: "Add photos",
+  addFolder: "Add a folder",
+  camera: "Take a photo",
+  labels: "Categories",
+  model: "Model",
+  export: "Export",
+  keys: "Keys",
+  startOver: "Start anew",
+  actions: "Panels",
+};
+
+export const welcome = {
+  title: "Drop photos or folders here",
+  photos: "Choose photos",
+  folder: "Choose a folder",
+  camera: "Use the camera",
+  paste: "or paste one",
+  kinds: "JPEG, PNG, WebP, GIF and AVIF. They are read by this page and go nowhere.",
+  dropping: "Drop to add",
+  stepsTitle: "How it works",
+  steps: [
+    ["It looks", "Each photo is compared with several hundred categories, by a model that runs inside this page."],
+    ["It says why", "For every answer you see the reasons that speak for it, and how sure it is."],
+    ["You decide", "Keep, flag, reject, tag or correct with single keys; take the result away as CSV, JSON or sorted folders."],
+  ] as const,
+};
+
+export const intake = {
+  looking: (n: number) => `Looking through folders, ${count(n, "photo")} so far…`,
+  added: (n: number) => (n > 0 ? `${count(n, "file")} added.` : ""),
+  attached: (n: number) => (n > 0 ? `${count(n, "photo")} of this review found again.` : ""),
+  known: (n: number) => (n > 0 ? `${count(n, "file")} ${n === 1 ? "was" : "were"} here already.` : ""),
+  nothing: "No photos there.",
+  failed: (reason: string) => `The files could not be read: ${reason}`,
+  pasted: (date: Date, type: string) => `pasted ${stamp(date)}.${type}`,
+};
+
+/** A date for file names: sortable, in local time, safe on every system. */
+function stamp(d: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}.${two(d.getMinutes())}.${two(d.getSeconds())}`;
+}
+
+export const camera = {
+  title: "Take a photo",
+  hint: "The picture stays in this page. The camera is switched off when this panel closes.",
+  view: "What the camera sees",
+  take: "Take it",
+  fileName: (date: Date) => `camera ${stamp(date)}.jpg`,
+  noPicture: "The camera gave no picture. Try again.",
+  refused: (name: string) => {
+    switch (name) {
+      case "NotAllowedError":
+        return "The camera may not be used. The browser's settings for this page can allow it.";
+      case "NotFoundError":
+      case "OverconstrainedError":
+        return "This device has no camera that the browser can find.";
+      case "NotReadableError":
+        return "The camera is in use by another program.";
+      default:
+        return `The camera could not be started (${name}).`;
+    }
+  },
+};
+
+export const queue = {
+  label: "Progress",
+  text: (done: number, all: number, perSecond: number, secondsLeft: number) =>
+    [`${number.format(done)} of ${count(all, "photo")}`, ...(perSecond > 0 ? [`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} a second`, duration(secondsLeft)] : [])].join(" · "),
+  scored: "Scored again.",
+  scoring: (done: number, all: number) => `Scoring again: ${number.format(done)} of ${number.format(all)}`,
+  paused: "Paused",
+  pause: "Pause",
+  resume: "Go on",
+  cancel: "Cancel the rest",
+  finished: (n: number, seconds: number, failed: number) =>
+    `${count(n, "photo")} in ${clock(seconds)}.${failed > 0 ? ` ${count(failed, "file")} could not be read.` : ""}`,
+  cancelled: (n: number) => `${count(n, "photo")} cancelled. They can be tried again.`,
+};
+
+function clock(seconds: number): string {
+  const s = Math.round(seconds);
+  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 55) {
+    return `about ${Math.max(5, 5 * Math.round(seconds / 5))} s left`;
+  }
+  return seconds < 3300 ? `about ${Math.round(seconds / 60)} min left` : `about ${(seconds / 3600).toFixed(1)} h left`;
+}
+
+export const filters = {
+  label: "Which photos to show",
+  open: "Filters",
+  search: "Search",
+  category: "Category",
+  rationale: "Reason",
+  decision: "Decision",
+  state: "State",
+  tag: "Tag",
+  from: "From %",
+  to: "to %",
+  unsure: "Unsure only",
+  unsureHint: (margin: number, uncovered: number) =>
+    `Unsure: the best category leads by less than ${percent(margin)}, or more than ${percent(uncovered)} of the evidence was not weighed.`,
+  sort: "Sort by",
+  descending: "Largest first",
+  method: "Scoring",
+  any: "any",
+  shown: (shown: number, all: number) => (shown === all ? count(all, "photo") : `${number.format(shown)} of ${count(all, "photo")}`),
+  clear: "Show all",
+  nothing: "No photo fits these filters.",
+  option: (name: string, n: number) => `${name} (${number.format(n)})`,
+};
+
+export const decisionNames: Record<Decision, string> = { none: "undecided", keep: "keep", flag: "flag", reject: "reject" };
+
+export const stateNames: Record<State, string> = { waiting: "waiting", working: "in work", done: "answered", failed: "failed", skipped: "left out" };
+
+export const sortNames: Record<SortKey, string> = {
+  added: "order added",
+  name: "name",
+  path: "folder",
+  modified: "date",
+  size: "file size",
+  category: "category",
+  share: "probability",
+  margin: "lead over the second",
+  uncovered: "evidence not weighed",
+  decision: "decision",
+};
+
+export const decide = {
+  label: "Decisions about the chosen photos",
+  keep: "Keep",
+  flag: "Flag",
+  reject: "Reject",
+  tag: "Tag",
+  correct: "Correct",
+  undo: "Undo",
+  redo: "Redo",
+  withKey: (name: string, key: string) => `${name} (${key})`,
+  chosen: (n: number) => (n === 0 ? "Nothing chosen" : `${number.format(n)} chosen`),
+  none: "Choose no photo",
+  all: "Choose all",
+  noneChosen: "Choose a photo first.",
+  said: (what: string, n: number) => `${count(n, "photo")}: ${what}.`,
+  undone: (n: number) => `Undone for ${count(n, "photo")}.`,
+  redone: (n: number) => `Done again for ${count(n, "photo")}.`,
+  tagTitle: "Tags",
+  tagHint: (n: number) => `For ${count(n, "photo")}. Separate tags by commas.`,
+  tags: "Tags",
+  setTags: "Set tags",
+  longTag: (tag: string, limit: number) => `The tag “${tag.slice(0, 30)}…” has ${tag.length} characters; the limit is ${limit}.`,
+  manyTags: (n: number, limit: number) => `A photo would have ${n} tags; the limit is ${limit}.`,
+  correctTitle: "The right category",
+  correctHint: (n: number) => `For ${count(n, "photo")}. Leave it empty to take the model's answer again.`,
+  correction: "Category",
+  setCategory: "Set category",
+  corrected: (category: string) => (category ? `category ${category}` : "the model's category"),
+  tagged: (tags: readonly string[]) => (tags.length > 0 ? `tags ${tags.join(", ")}` : "no tags"),
+};
+
+export const tile = {
+  byYou: "by you",
+  unsure: " ?",
+  label: (name: string, what: string, marks: string) => [name, what, marks].filter(Boolean).join(": "),
+  answer: (category: string, p: number, reasons: readonly string[]) => `${category}, ${percent(p)}${reasons.length > 0 ? ", " + because(reasons) : ""}`,
+  copy: (name: string) => `same as ${name}`,
+  notAttached: "Not here since the page was loaded again",
+  select: "Choose",
+};
+
+export const detail = {
+  label: "Photo",
+  nothing: "Choose a photo to see its answer and the reasons for it.",
+  previous: "Previous photo",
+  next: "Next photo",
+  big: "Show large",
+  correctedTo: (category: string, model: string) => `You say ${category}; the model said ${model}.`,
+  size: (width: number, height: number, bytes: number) => `${width > 0 ? `${width} × ${height} · ` : ""}${bytes >= 1e6 ? `${megabytes(bytes)} MB` : `${Math.ceil(bytes / 1e3)} kB`}`,
+  method: "Way of scoring",
+  changes: "What changes with it",
+  changesHint: (now: string, session: string) => `Shares of this photo by ${now}, beside those by ${session}.`,
+  same: (method: string) => `All photos are scored by ${method}. Choose another way to see what changes for this photo.`,
+  useForAll: (method: string) => `Use ${method} for all photos`,
+  table: "Every pair of category and reason",
+  tableHint: "Darker means more probable. Point at a field, or use the arrow keys.",
+  noTable: "CLIP compares category names only, so there are no pairs.",
+  working: "Weighing…",
+  notAmong: "–",
+  remove: "Remove from this review",
+};
+
+export const table = {
+  corner: "Reason",
+  hint: " ",
+  cell: (row: string, column: string, p: number) => `${column}, because there is ${row}: ${percent(p)}`,
+  label: "Probability of each pair of category and reason",
+};
+
+export const exporter = {
+  title: "Export",
+  scope: "Which photos",
+  scopeAll: (n: number) => `All (${number.format(n)})`,
+  scopeShown: (n: number) => `Shown (${number.format(n)})`,
+  scopeChosen: (n: number) => `Chosen (${number.format(n)})`,
+  grouping: "Folders by",
+  by: { category: "category", decision: "decision" },
+  csv: ["Review as CSV", "One line a photo: decision, tags, category, probability, reason. For spreadsheets."] as const,
+  answers: ["Answers as CSV", "The best five categories of each photo with three reasons each, as the command line writes them."] as const,
+  json: ["Review as JSON", "Everything that is known of each photo. For programs."] as const,
+  copy: ["Copy into folders", "One folder a category, in a folder that you choose."] as const,
+  move: ["Move into folders", "Copies, compares every byte, then deletes the originals."] as const,
+  zip: ["ZIP", "One folder a category in one file, without compressing again."] as const,
+  noFolders: "This browser cannot write into folders. The ZIP has the same content.",
+  noMove: "Only photos from a folder that was chosen with “Add a folder” can be moved.",
+  confirmMove: (n: number) => `Move ${count(n, "photo")}? The originals are deleted after their copies were compared.`,
+  moveNow: "Move",
+  working: (done: number, all: number) => `${number.format(done)} of ${number.format(all)}…`,
+  done: (n: number, problems: number) => `${count(n, "file")} written.${problems > 0 ? ` ${count(problems, "file")} could not be.` : ""}`,
+  saved: (name: string) => `${name} is saved where your browser keeps downloads.`,
+  failed: (reason: string) => `The export stopped: ${reason}`,
+  cancelled: "The export was cancelled. What was written before stays.",
+  empty: "There is no photo to export.",
+};
+
+export const model = {
+  title: "Model",
+  name: "Name",
+  size: "Size",
+  scheme: "Weights",
+  license: "Licence",
+  hash: "SHA-256",
+  parameters: "Parameters",
+  kernel: "Kernels",
+  labels: "Prompts",
+  origin: "From",
+  shipped: "this site",
+  own: "a file of yours",
+  version: "Page version",
+  millions: (n: number) => `${(n / 1e6).toFixed(1)} million`,
+  megabytes: (n: number) => `${megabytes(n)} MB`,
+  open: "Open another weights file…",
+  openHint: "A browser-weights file as tools/quantize makes it (.safetensors). It is read here and sent nowhere; photos are looked at again with it.",
+  expected: "Its SHA-256, where you know it (not required)",
+  opening: (part: number) => `Reading the file, ${percent(part)}`,
+  opened: (name: string) => `${name} is in use now.`,
+  refused: (reason: string) => `The file was refused, and the model before stays. ${reason}`,
+  back: "Use the shipped model again",
+  disclaimer: "Answers are guesses among the given categories and can be wrong; the reasons say what a guess rests on.",
+};
+
+export const privacy = {
+  button: "Nothing leaves this device",
+  requests: (n: number) => count(n, "request"),
+  offline: "Offline use",
+  title: "What left this device",
+  nothing: "Photos, answers and decisions stay in this browser. No part of them is sent anywhere.",
+  network: "Requests to the network since this page was loaded",
+  foreign: "of them to another site",
+  device: "Requests answered from this device",
+  blocked: "Attempts that the browser blocked",
+  measured: "Counted by the browser itself, in the page, its workers and its service worker.",
+  firstLoad: "The page and its model came from this site when it was first opened. After that nothing is asked for, apart from the browser's own check for a new version of the page.",
+  latest: "The latest requests",
+  latestBlocked: "What was blocked",
+  none: "none",
+  line: (where: string, from: string) => `${where} (${from})`,
+  from: (actor: string, network: boolean) => `${actor}, ${network ? "network" : "this device"}`,
+  deleting: "Deleting…",
+  check: "How to check this yourself, and what no page can rule out",
+  checkURL: "privacy.md",
+  storage: "What is kept in this browser",
+  storageHint: "So that a reload continues where you were: names, sizes and dates of files, answers, decisions, tags and settings. Images only where you ask for it:",
+  keepImages: "Keep the images, too, in this browser",
+  deleteAll: "Delete everything of ecor from this browser",
+  deleteHint: "Decisions, answers, settings, kept images, and the page itself for offline use. Your files are not touched.",
+  confirm: "Everything of this review will be gone. Export first what you need.",
+  deleteNow: "Delete everything now",
+  deletedTitle: "Deleted",
+  deleted: (d: Deleted) => {
+    const size = d.bytes > 0 ? `, ${d.bytes >= 1e6 ? `${megabytes(d.bytes)} MB` : `${Math.ceil(d.bytes / 1e3)} kB`}` : "";
+    return `${deletedNames[d.what]}${d.name ? ` ${d.name}` : ""}: ${number.format(d.count)}${size}`;
+  },
+  deletedNothing: "There was nothing to delete.",
+  reload: "Load the page anew",
+};
+
+const deletedNames: Record<Deleted["what"], string> = {
+  decisions: "Decisions",
+  photos: "Answers about photos",
+  images: "Images",
+  folders: "Folders remembered",
+  settings: "Settings",
+  cache: "Files of the page in cache",
+  "service worker": "Service worker",
+  storage: "Storage",
+};
+
+export const session = {
+  startOverHint: (n: number) => `${count(n, "photo")} and all decisions about them leave this review. The files themselves are not touched. This cannot be undone.`,
+  startOverNow: "Remove all",
+  problem: (problem: StoreProblem): string => {
+    switch (problem) {
+      case "unavailable":
+        return "This browser window keeps nothing, as in private browsing. The review lasts until the page is closed: export before that.";
+      case "in use":
+        return "Another tab has this review open. What you do here is not kept.";
+      case "blocked":
+        return "Another tab with an older version of this page is open. Close it and reload; until then nothing is kept.";
+      case "newer":
+        return "A newer version of this page has written the review. Reload to use it; until then nothing is kept.";
+      case "quota":
+        return "The browser has no space left for this page. The review goes on but is not kept: export before you close the page.";
+      case "closed":
+      case "failed":
+        return "The browser does not keep this review any more. It goes on until the page is closed: export before that.";
+    }
+  },
+  missing: (n: number) => `${count(n, "photo")} of this review ${n === 1 ? "is" : "are"} not here. Choose the same files or folder again to see ${n === 1 ? "it" : "them"}; decisions are kept.`,
+  folderAgain: "Read the folder again",
+};
+
+export const help = {
+  title: "Keys",
+  keys: [
+    ["K", "keep"],
+    ["F", "flag"],
+    ["R", "reject"],
+    ["U", "undecided again"],
+    ["T", "tags"],
+    ["C", "correct the category"],
+    ["Ctrl Z", "undo"],
+    ["Ctrl Shift Z", "redo"],
+    ["← → ↑ ↓", "go to another photo"],
+    ["Shift and arrow", "choose several"],
+    ["Space", "choose or not"],
+    ["Ctrl A", "choose all"],
+    ["Enter", "show large"],
+    ["Esc", "close, or choose none"],
+    ["/", "search"],
+    ["P", "pause or go on"],
+    ["?", "this list"],
+  ] as const,
+  single: "Single letters decide (switch off for speech input)",
+  advance: "After a decision, go to the next photo",
+};
+
+export const problems = {
+  stopped: "The model ran out of memory or stopped, and was started again. The photo that it stopped at is marked.",
+  reload: "Reload the page",
+  unexpected: (reason: string) => `Something went wrong: ${reason}`,
+};

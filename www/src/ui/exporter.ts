@@ -1,0 +1,184 @@
+/** The panel that takes results and sorted photos away. */
+
+import { button, download, make } from "../dom";
+import { canWriteFolders, mayUse } from "../review/files";
+import type { Review } from "../review/review";
+import { BlobSink, places, sortInto, zipInto, type Sorted } from "../review/sort";
+import { answersCSV, reviewCSV, reviewJSON, type About } from "../review/tables";
+import * as strings from "../strings";
+import { Sheet } from "./sheet";
+
+type Scope = "all" | "shown" | "chosen";
+type Grouping = "category" | "decision";
+
+export interface ExportSource {
+  readonly review: Review;
+  ids(scope: Scope): number[];
+  about(): About;
+}
+
+export class Exporter {
+  private readonly scopes = make("div", { className: "segments", role: "radiogroup", "aria-label": strings.exporter.scope });
+  private readonly grouping = make(
+    "select",
+    { id: "export-by" },
+    ...(["category", "decision"] as const).map((by) => make("option", { value: by }, strings.exporter.by[by])),
+  );
+  private readonly choices = make("div", { className: "choices" });
+  private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.exporter.title });
+  private readonly cancel = button({ className: "quiet", hidden: true, onclick: () => this.abort?.abort() }, strings.common.cancel);
+  private readonly status = make("p", { id: "export-status", role: "status" });
+  private readonly problems = make("ul", { className: "listed error", id: "export-problems" });
+  private readonly sheet: Sheet;
+  private scope: Scope = "all";
+  private abort: AbortController | undefined;
+
+  constructor(private readonly source: ExportSource) {
+    this.sheet = new Sheet(
+      "export",
+      strings.exporter.title,
+      [this.scopes, make("label", {}, strings.exporter.grouping, " ", this.grouping), this.choices, this.bar, this.status, this.cancel, this.problems],
+      () => this.abort?.abort(),
+    );
+  }
+
+  open(): void {
+    const counts = { all: this.source.ids("all").length, shown: this.source.ids("shown").length, chosen: this.source.ids("chosen").length };
+    this.scope = counts.chosen > 1 ? "chosen" : counts.shown < counts.all && counts.shown > 0 ? "shown" : "all";
+    const names = { all: strings.exporter.scopeAll(counts.all), shown: strings.exporter.scopeShown(counts.shown), chosen: strings.exporter.scopeChosen(counts.chosen) };
+    const scopes = (Object.keys(counts) as Scope[]).filter((scope) => scope === "all" || counts[scope] > 0);
+    this.scopes.replaceChildren(
+      ...scopes.map((scope) =>
+        make("label", {}, make("input", { type: "radio", name: "export-scope", value: scope, checked: scope === this.scope, onchange: () => this.choose(scope) }), make("span", {}, names[scope])),
+      ),
+    );
+    this.say("");
+    this.offer();
+    this.sheet.open();
+  }
+
+  private choose(scope: Scope): void {
+    this.scope = scope;
+    this.offer();
+  }
+
+  private offer(): void {
+    const folders = canWriteFolders();
+    const movable = this.ids().some((id) => this.source.review.source(id)?.handle);
+    const choice = (id: string, [name, hint]: readonly [string, string], run: () => void, enabled = true) =>
+      button({ id: `export-${id}`, disabled: !enabled, onclick: run }, make("strong", {}, name), make("small", {}, hint));
+    const { review } = this.source;
+    this.choices.replaceChildren(
+      choice("csv", strings.exporter.csv, () => void this.save("ecor-review.csv", (ids) => reviewCSV(review, ids))),
+      choice("answers", strings.exporter.answers, () => void this.save("ecor-answers.csv", (ids) => answersCSV(review, ids))),
+      choice("json", strings.exporter.json, () => void this.save("ecor-review.json", (ids) => reviewJSON(review, ids, this.source.about()))),
+      ...(folders
+        ? [
+            choice("copy", strings.exporter.copy, () => void this.sort(false)),
+            choice("move", movable ? strings.exporter.move : [strings.exporter.move[0], strings.exporter.noMove], () => this.confirmMove(), movable),
+          ]
+        : []),
+      choice("zip", strings.exporter.zip, () => void this.zip()),
+      ...(folders ? [] : [make("p", { className: "hint" }, strings.exporter.noFolders)]),
+    );
+  }
+
+  private ids(): number[] {
+    return this.source.ids(this.scope);
+  }
+
+  private async save(name: string, write: (ids: number[]) => Promise<Blob>): Promise<void> {
+    download(name, await write(this.ids()));
+    this.say(strings.exporter.saved(name));
+  }
+
+  private confirmMove(): void {
+    const n = this.plan().length;
+    const back = button({ onclick: () => this.offer() }, strings.common.cancel);
+    const now = button({ className: "danger", id: "move-now", onclick: () => void this.sort(true) }, strings.exporter.moveNow);
+    this.choices.replaceChildren(make("p", { role: "alert" }, strings.exporter.confirmMove(n)), make("div", { className: "row" }, back, now));
+    back.focus();
+  }
+
+  /** Where each photo that is at hand goes. */
+  private plan() {
+    const { review } = this.source;
+    const here = this.ids().filter((id) => review.get(id)?.attached);
+    return places(review, here, this.grouping.value as Grouping);
+  }
+
+  private async sort(move: boolean): Promise<void> {
+    const pick = (globalThis as { showDirectoryPicker?: (options: object) => Promise<FileSystemDirectoryHandle> }).showDirectoryPicker;
+    await this.work(async (signal, onProgress) => {
+      const target = await pick?.({ mode: "readwrite", id: "ecor-export" });
+      if (!target || !(await mayUse(target, "readwrite", true))) {
+        return undefined;
+      }
+      return sortInto(target, this.source.review, this.plan(), { move, signal, onProgress });
+    });
+    this.offer();
+  }
+
+  private async zip(): Promise<void> {
+    const name = "ecor-photos.zip";
+    const pick = (globalThis as { showSaveFilePicker?: (options: object) => Promise<FileSystemFileHandle> }).showSaveFilePicker;
+    await this.work(async (signal, onProgress) => {
+      const { review } = this.source;
+      if (!pick) {
+        const sink = new BlobSink();
+        const sorted = await zipInto(sink, review, this.plan(), { signal, onProgress });
+        download(name, sink.blob());
+        return sorted;
+      }
+      const handle = await pick({ suggestedName: name, types: [{ description: "ZIP", accept: { "application/zip": [".zip"] } }] });
+      const file = await handle.createWritable();
+      try {
+        const sorted = await zipInto({ write: (part) => file.write(part) }, review, this.plan(), { signal, onProgress });
+        await file.close();
+        return sorted;
+      } catch (e) {
+        await file.abort().catch(() => undefined);
+        throw e;
+      }
+    });
+  }
+
+  /** Runs a long export with progress and a button to end it. */
+  private async work(run: (signal: AbortSignal, onProgress: (done: number, all: number) => void) => Promise<Sorted[] | undefined>): Promise<void> {
+    const abort = new AbortController();
+    this.abort = abort;
+    this.bar.value = 0;
+    this.bar.hidden = this.cancel.hidden = false;
+    this.choices.inert = true;
+    this.say("");
+    try {
+      const sorted = await run(abort.signal, (done, all) => {
+        this.bar.value = done / all;
+        this.say(strings.exporter.working(done, all));
+      });
+      this.say("");
+      if (sorted) {
+        this.showResult(sorted, abort.signal.aborted);
+      }
+    } catch (e) {
+      const { name, message } = e as Error;
+      this.say(name === "AbortError" ? (abort.signal.aborted ? strings.exporter.cancelled : "") : strings.exporter.failed(message));
+    } finally {
+      this.bar.hidden = this.cancel.hidden = true;
+      this.choices.inert = false;
+      this.abort = undefined;
+    }
+  }
+
+  private showResult(sorted: readonly Sorted[], aborted: boolean): void {
+    const wrong = sorted.filter((s) => s.problem);
+    const written = sorted.filter((s) => s.result !== "failed").length;
+    this.problems.replaceChildren(...wrong.map((s) => make("li", {}, `${s.folder}/${s.name}: ${s.problem}`)));
+    this.status.textContent = aborted ? strings.exporter.cancelled : strings.exporter.done(written, wrong.length);
+  }
+
+  private say(text: string): void {
+    this.status.textContent = text;
+    this.problems.replaceChildren();
+  }
+}

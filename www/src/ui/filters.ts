@@ -1,0 +1,162 @@
+/** The bar that says which photos are shown, and in which order. */
+
+import { button, make, throttle } from "../dom";
+import type { Review } from "../review/review";
+import { decisions, defaultUnsure, states, type Decision, type Filter, type Method, type SortKey, type State } from "../review/types";
+import type { View } from "../review/view";
+import * as strings from "../strings";
+import { methods } from "../wire";
+
+const sortKeys = Object.keys(strings.sortNames) as SortKey[];
+/** Keys that begin with the smallest value. */
+const ascending: readonly SortKey[] = ["added", "name", "path", "category"];
+
+export class Filters {
+  readonly element: HTMLElement;
+  readonly search = make("input", { type: "search", id: "search", autocomplete: "off", spellcheck: false });
+  private readonly category = make("select", { id: "filter-category" });
+  private readonly rationale = make("select", { id: "filter-rationale" });
+  private readonly decision = make("select", { id: "filter-decision" });
+  private readonly state = make("select", { id: "filter-state" });
+  private readonly tag = make("select", { id: "filter-tag" });
+  private readonly from = make("input", { type: "number", id: "filter-from", min: "0", max: "100", placeholder: "0" });
+  private readonly to = make("input", { type: "number", id: "filter-to", min: "0", max: "100", placeholder: "100" });
+  private readonly unsure = make("input", { type: "checkbox", id: "filter-unsure" });
+  private readonly sort = make("select", { id: "sort" });
+  private readonly descending = make("input", { type: "checkbox", id: "descending" });
+  private readonly method = make("select", { id: "method" });
+  private readonly shown = make("span");
+  private readonly clearButton = button({ id: "filter-clear", className: "quiet", onclick: () => this.clear() }, strings.filters.clear);
+  private readonly tagField = field(strings.filters.tag, this.tag);
+
+  constructor(
+    private readonly review: Review,
+    private readonly view: View,
+    onMethod: (method: Method) => void,
+  ) {
+    const toggle = button({
+      id: "filters-open",
+      className: "always",
+      "aria-expanded": "false",
+      onclick: () => toggle.setAttribute("aria-expanded", String(this.element.classList.toggle("open"))),
+    }, strings.filters.open);
+    this.sort.append(...sortKeys.map((key) => make("option", { value: key }, strings.sortNames[key])));
+    this.method.append(...methods.map((m) => make("option", { value: m, title: strings.methodHints[m] }, strings.methodNames[m])));
+    this.method.onchange = () => onMethod(this.method.value as Method);
+    const search = field(strings.filters.search, this.search);
+    search.classList.add("always");
+    const shown = make("div", { id: "shown", className: "always" }, this.shown, this.clearButton);
+    const { margin, uncovered } = defaultUnsure;
+    this.element = make(
+      "section",
+      { className: "filters", "aria-label": strings.filters.label },
+      search,
+      toggle,
+      field(strings.filters.category, this.category),
+      field(strings.filters.rationale, this.rationale),
+      field(strings.filters.decision, this.decision),
+      field(strings.filters.state, this.state),
+      this.tagField,
+      field(strings.filters.from, this.from),
+      field(strings.filters.to, this.to),
+      make("label", { className: "check", title: strings.filters.unsureHint(margin, uncovered) }, this.unsure, strings.filters.unsure),
+      field(strings.filters.sort, this.sort),
+      make("label", { className: "check" }, this.descending, strings.filters.descending),
+      field(strings.filters.method, this.method),
+      shown,
+    );
+    const apply = () => this.apply();
+    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.unsure, this.descending]) {
+      control.addEventListener("change", apply);
+    }
+    this.sort.onchange = () => {
+      this.descending.checked = !ascending.includes(this.sort.value as SortKey);
+      apply();
+    };
+    this.search.addEventListener("input", throttle(apply, 120));
+    review.on("items", throttle(() => this.showOptions(), 400));
+    review.on("wanted", () => this.showOptions());
+    view.on(throttle(() => this.showCount(), 100));
+    this.showOptions();
+  }
+
+  /** Removes every filter. */
+  clear(): void {
+    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.search]) {
+      control.value = "";
+    }
+    this.unsure.checked = false;
+    this.apply();
+  }
+
+  private apply(): void {
+    const one = (select: HTMLSelectElement) => (select.value === "" ? undefined : new Set([select.value]));
+    const part = (input: HTMLInputElement, otherwise: number) => (input.value === "" ? otherwise : Number(input.value) / 100);
+    const filter: Filter = {};
+    if (this.search.value.trim()) {
+      filter.text = this.search.value;
+    }
+    const [categories, rationales, tags] = [one(this.category), one(this.rationale), one(this.tag)];
+    if (categories) {
+      filter.categories = categories;
+    }
+    if (rationales) {
+      filter.rationales = rationales;
+    }
+    if (tags) {
+      filter.tags = tags;
+    }
+    if (this.decision.value) {
+      filter.decisions = new Set([this.decision.value as Decision]);
+    }
+    if (this.state.value) {
+      filter.states = new Set([this.state.value as State]);
+    }
+    if (this.from.value || this.to.value) {
+      filter.share = [part(this.from, 0), part(this.to, 1)];
+    }
+    if (this.unsure.checked) {
+      filter.unsure = defaultUnsure;
+    }
+    this.view.set(filter, { by: this.sort.value as SortKey, descending: this.descending.checked });
+    this.showCount();
+  }
+
+  private showCount(): void {
+    this.shown.textContent = strings.filters.shown(this.view.length, this.review.size);
+    this.clearButton.hidden = Object.keys(this.view.filter).length === 0;
+  }
+
+  /** Fills the lists with what there is; a list that is in use stays as it is. */
+  private showOptions(): void {
+    const { categories, rationales, tags, decisions: decided, states: stated } = this.review.counts;
+    fill(this.category, byName(categories));
+    fill(this.rationale, byName(rationales));
+    fill(this.tag, byName(tags));
+    fill(this.decision, decisions.map((d) => [d, strings.decisionNames[d], decided.get(d) ?? 0]));
+    fill(this.state, states.map((s) => [s, strings.stateNames[s], stated.get(s) ?? 0]));
+    this.tagField.hidden = tags.size === 0;
+    this.method.value = this.review.method;
+    this.showCount();
+  }
+}
+
+type Option = readonly [value: string, name: string, n: number];
+
+function byName(counts: ReadonlyMap<string, number>): Option[] {
+  return [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([name, n]) => [name, name, n] as const);
+}
+
+function fill(select: HTMLSelectElement, options: readonly Option[]): void {
+  if (document.activeElement === select) {
+    return;
+  }
+  const chosen = select.value;
+  const there = options.some(([value]) => value === chosen) || chosen === "" ? options : [...options, [chosen, chosen, 0] as const];
+  select.replaceChildren(make("option", { value: "" }, strings.filters.any), ...there.map(([value, name, n]) => make("option", { value }, strings.filters.option(name, n))));
+  select.value = chosen;
+}
+
+function field(name: string, control: HTMLElement): HTMLLabelElement {
+  return make("label", {}, name, control);
+}

@@ -1,0 +1,95 @@
+/** The panel about the model, where another weights file can be opened. */
+
+import { button, make } from "../dom";
+import type { Ecor } from "../api";
+import * as strings from "../strings";
+import { icon } from "./icons";
+import { Sheet } from "./sheet";
+
+export class ModelPanel {
+  private readonly facts = make("dl", { className: "facts" });
+  private readonly picker = make("input", { type: "file", id: "weights-file", accept: ".safetensors", hidden: true });
+  private readonly expected = make("input", { type: "text", id: "weights-hash", autocomplete: "off", spellcheck: false, maxLength: 64 });
+  private readonly status = make("p", { id: "weights-status", className: "hint", role: "status" });
+  private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.model.title });
+  private readonly openButton = button({ className: "primary", onclick: () => this.picker.click() }, icon("model"), strings.model.open);
+  private readonly sheet: Sheet;
+  private ecor: Ecor | undefined;
+
+  /** @param onOpened runs after another model is in use. */
+  constructor(private readonly onOpened: () => void) {
+    this.picker.onchange = () => {
+      const file = this.picker.files?.[0];
+      this.picker.value = "";
+      if (file) {
+        void this.use(file);
+      }
+    };
+    this.sheet = new Sheet("model-sheet", strings.model.title, [
+      this.facts,
+      make("p", { className: "hint" }, strings.model.disclaimer),
+      make("p", { className: "hint" }, strings.model.openHint),
+      make("label", { className: "wide" }, strings.model.expected, this.expected),
+      make("div", { className: "row" }, this.openButton),
+      this.picker,
+      this.bar,
+      this.status,
+    ]);
+  }
+
+  start(ecor: Ecor): void {
+    this.ecor = ecor;
+    this.showFacts();
+  }
+
+  open(): void {
+    this.sheet.open();
+  }
+
+  private showFacts(): void {
+    const model = this.ecor?.model;
+    if (!model) {
+      return;
+    }
+    const rows: readonly (readonly [string, string])[] = [
+      [strings.model.name, model.name],
+      [strings.model.origin, model.shipped ? strings.model.shipped : strings.model.own],
+      [strings.model.size, strings.model.megabytes(model.bytes)],
+      [strings.model.parameters, strings.model.millions(model.parameters)],
+      [strings.model.scheme, model.scheme],
+      [strings.model.license, model.license],
+      [strings.model.hash, model.sha256],
+      [strings.model.kernel, model.kernel],
+      [strings.model.version, model.version],
+    ];
+    this.facts.replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  }
+
+  private async use(file: File): Promise<void> {
+    if (!this.ecor) {
+      return;
+    }
+    const sha256 = this.expected.value.trim().toLowerCase();
+    this.openButton.disabled = true;
+    this.bar.hidden = false;
+    this.status.classList.remove("error");
+    try {
+      const info = await this.ecor.openWeights(file, {
+        ...(sha256 ? { sha256 } : {}),
+        onProgress: ({ done, total }) => {
+          this.bar.value = done / total;
+          this.status.textContent = strings.model.opening(done / total);
+        },
+      });
+      this.status.textContent = strings.model.opened(info.name);
+      this.onOpened();
+    } catch (e) {
+      this.status.classList.add("error");
+      this.status.textContent = strings.model.refused((e as Error).message);
+    } finally {
+      this.openButton.disabled = false;
+      this.bar.hidden = true;
+      this.showFacts();
+    }
+  }
+}

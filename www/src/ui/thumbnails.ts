@@ -1,0 +1,103 @@
+/** Small pictures of photos, a bounded number of them; others are made again when they are needed. */
+
+import type { Review } from "../review/review";
+
+export const thumbnailSide = 256; // pixels
+
+const most = 1500; // kept
+const atOnce = 2; // made at the same time
+
+export class Thumbnails {
+  private readonly kept = new Map<number, Blob>(); // least recently used first
+  private readonly wanted = new Map<number, (blob: Blob | undefined) => void>(); // last wanted last
+  private readonly hopeless = new Set<number>(); // files that cannot be decoded
+  private working = 0;
+
+  constructor(private readonly review: Review) {}
+
+  put(id: number, thumbnail: Blob): void {
+    this.kept.delete(id);
+    this.kept.set(id, thumbnail);
+    if (this.kept.size > most) {
+      this.kept.delete(this.kept.keys().next().value!);
+    }
+    this.settle(id, thumbnail);
+  }
+
+  /** Returns a kept thumbnail. */
+  peek(id: number): Blob | undefined {
+    const found = this.kept.get(id);
+    if (found) {
+      this.kept.delete(id);
+      this.kept.set(id, found);
+    }
+    return found;
+  }
+
+  /** Makes the thumbnail of an item that was looked at before; what was wanted last is made first. */
+  want(id: number, onReady: (thumbnail: Blob | undefined) => void): void {
+    if (this.hopeless.has(id)) {
+      return onReady(undefined);
+    }
+    this.wanted.delete(id);
+    this.wanted.set(id, onReady);
+    void this.work();
+  }
+
+  /** Says that nobody waits for a thumbnail any more. */
+  forget(id: number): void {
+    this.wanted.delete(id);
+  }
+
+  clear(): void {
+    this.kept.clear();
+    this.wanted.clear();
+    this.hopeless.clear();
+  }
+
+  private settle(id: number, thumbnail: Blob | undefined): void {
+    const onReady = this.wanted.get(id);
+    this.wanted.delete(id);
+    onReady?.(thumbnail);
+  }
+
+  private async work(): Promise<void> {
+    if (this.working >= atOnce) {
+      return;
+    }
+    this.working++;
+    for (let id = lastOf(this.wanted); id !== undefined; id = lastOf(this.wanted)) {
+      const onReady = this.wanted.get(id)!;
+      this.wanted.delete(id);
+      try {
+        const file = await this.review.source(id)?.file();
+        const thumbnail = file && (await shrink(file));
+        if (thumbnail) {
+          this.put(id, thumbnail);
+        }
+        onReady(thumbnail);
+      } catch {
+        this.hopeless.add(id);
+        onReady(undefined);
+      }
+    }
+    this.working--;
+  }
+}
+
+function lastOf(map: ReadonlyMap<number, unknown>): number | undefined {
+  let last: number | undefined;
+  for (const key of map.keys()) {
+    last = key;
+  }
+  return last;
+}
+
+/** Decodes an image at the size of a thumbnail; the browser does that beside the page's own work. */
+async function shrink(file: Blob): Promise<Blob> {
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", resizeWidth: thumbnailSide, resizeQuality: "medium" });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return canvas.convertToBlob({ type: "image/webp", quality: 0.8 });
+}

@@ -1,0 +1,116 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	longTask     = 200 // milliseconds; none may be longer
+	longTasks    = 10  // of more than 50 ms, for each 1000 photos
+	heapOfPage   = 24  // MB without any photo
+	heapOfPhotos = 12  // MB for each 1000 photos
+)
+
+// manyPhotos writes n small photos, of which no two are equal.
+func manyPhotos(t *testing.T, n int) []string {
+	t.Helper()
+	var scenes [][]byte
+	for _, scene := range []string{"zebra", "sunset", "forest"} {
+		for i := range 4 {
+			var b bytes.Buffer
+			require.NoError(t, jpeg.Encode(&b, drawScene(scene, 160+16*i, 120), &jpeg.Options{Quality: 80}))
+			scenes = append(scenes, b.Bytes())
+		}
+	}
+	dir := t.TempDir()
+	files := make([]string, n)
+	for i := range files {
+		// A comment after the start of image makes each file another one.
+		text := fmt.Sprintf("photo %06d", i)
+		scene := scenes[i%len(scenes)]
+		file := append([]byte{0xff, 0xd8, 0xff, 0xfe, 0, byte(2 + len(text))}, text...)
+		files[i] = filepath.Join(dir, fmt.Sprintf("%05d.jpg", i))
+		require.NoError(t, os.WriteFile(files[i], append(file, scene[2:]...), 0o600))
+	}
+	return files
+}
+
+// TestManyPhotos brings in 500 photos, or as many as ECOR_MANY says, and
+// scrolls through them: the page answers at all times and its memory is bounded.
+func TestManyPhotos(t *testing.T) {
+	n := 500
+	if v := os.Getenv("ECOR_MANY"); v != "" {
+		var err error
+		n, err = strconv.Atoi(v)
+		require.NoError(t, err)
+	}
+	files := manyPhotos(t, n)
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.do(`globalThis.tasks = []; new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => Math.round(e.duration)))).observe({ type: "longtask" })`)
+	p.start(files...)
+	p.waitFor(`document.querySelectorAll(".tile[data-state=done]").length >= 3`)
+	p.save("working")
+	p.waitLong(fmt.Sprintf(`document.body.dataset.work === "idle" && document.querySelector("#shown").textContent.includes("%s photos")`, withComma(n)))
+	assert.Equal(t, n, eval[int](p, `Number(document.querySelector("#filter-state option[value=done]").text.match(/\(([\d,]+)\)/)[1].replace(",", ""))`))
+
+	// From one end to the other, and through filters.
+	for i := range 20 {
+		p.do(fmt.Sprintf(`{ const pane = document.querySelector(".pane"); pane.scrollTop = pane.scrollHeight * %f; }`, float64(i)/19))
+		p.run(chromedp.Sleep(frame))
+	}
+	p.waitFor(fmt.Sprintf(`document.querySelector('[data-index="%d"] img')`, n-1))
+	tiles := eval[int](p, `document.querySelectorAll(".tile").length`)
+	assert.Less(t, tiles, 120, "tiles in the page")
+	p.save("end")
+	p.pick("#sort", "share")
+	p.pick("#sort", "added")
+	p.do(`document.querySelector("#filter-unsure").click()`)
+	p.run(chromedp.Sleep(4 * frame))
+	p.click("#filter-clear")
+	p.do(`document.querySelector("#grid").focus()`)
+	p.run(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.press("k")
+	p.waitFor(`document.querySelector(".tile").dataset.decision === "keep"`)
+
+	tasks := eval[[]int](p, `tasks`)
+	longest := 0
+	for _, ms := range tasks {
+		longest = max(longest, ms)
+	}
+	for range 2 {
+		_, err := chromedp.Call(p.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
+		require.NoError(t, err)
+	}
+	heap, err := chromedp.Call(p.ctx, cdpruntime.GetHeapUsage, cdp.Empty{})
+	require.NoError(t, err)
+	megabytes := (heap.UsedSize + heap.BackingStorageSize) / 1e6
+	t.Logf("%d photos: %d tasks over 50 ms, the longest %d ms; heap of the page %.1f MB; %d tiles", n, len(tasks), longest, megabytes, tiles)
+	assert.Less(t, megabytes, heapOfPage+heapOfPhotos*float64(n)/1000, "heap in MB")
+	if slow := os.Getenv("ECOR_SLOW_MACHINE"); slow == "" {
+		assert.LessOrEqual(t, len(tasks), max(longTasks, longTasks*n/1000), "%v", tasks)
+		assert.LessOrEqual(t, longest, longTask)
+	}
+	assert.Empty(t, p.complaints())
+}
+
+func withComma(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+}
