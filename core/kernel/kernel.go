@@ -36,7 +36,7 @@ type Scratch struct {
 }
 
 // grow returns b with length n, keeping nothing of its contents.
-func grow[T uint8 | int16 | int32](b []T, n int) []T {
+func grow[T uint8 | int8 | int16 | int32 | float32](b []T, n int) []T {
 	if cap(b) < n {
 		return make([]T, n)
 	}
@@ -48,6 +48,7 @@ const (
 	badDim   = "kernel: negative dimension"
 	badPad   = "kernel: inner dimension is not a multiple of Align"
 	badLd    = "kernel: leading dimension below the row length"
+	badHead  = "kernel: length of a head is not a multiple of 8"
 	badLen   = "kernel: slices of different length"
 	shortDst = "kernel: destination too short"
 	shortSrc = "kernel: source too short"

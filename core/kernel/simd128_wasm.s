@@ -2359,3 +2359,758 @@ each:
 		BrIf each
 	End
 	RET
+
+TEXT ·quantizeKeyVectors(SB), NOSPLIT, $0-44
+	Get SP
+	I64Load dst+0(FP)
+	Set R0
+	Get SP
+	I64Load x+8(FP)
+	Set R1
+	Get SP
+	I64Load n+16(FP)
+	Set R2
+	Get SP
+	I64Load c+24(FP)
+	Set R3
+	Get SP
+	I64Load sum+32(FP)
+	Set R4
+	Get SP
+	F32Load inv+40(FP)
+	F32x4Splat
+	Set V0
+	Get R3
+	I32WrapI64
+	V128Load $48
+	Set V1
+	Get R3
+	I32WrapI64
+	V128Load $368
+	Set V2
+	Get R3
+	I32WrapI64
+	V128Load $224
+	Set V3
+each:
+	Loop
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V0
+		F32x4Mul
+		Get V1
+		F32x4Add
+		Set V4
+		Get V3
+		Get V4
+		Get V1
+		F32x4Sub
+		F32x4Add
+		Set V3
+		Get R0
+		I32WrapI64
+		Get V4
+		Get V2
+		I8x16Swizzle
+		I32x4ExtractLane $0, $0
+		I32Store $0
+		Get R0
+		I64Const $32
+		I64Add
+		Set R0
+		Get R1
+		I64Const $16
+		I64Add
+		Set R1
+		Get R2
+		I64Const $1
+		I64Sub
+		Set R2
+		Get R2
+		I64Eqz
+		I32Eqz
+		BrIf each
+	End
+	Get R4
+	I32WrapI64
+	Get V3
+	V128Store $0, $0
+	RET
+
+TEXT ·maxSizeVectors(SB), NOSPLIT, $0-24
+	Get SP
+	I64Load top+0(FP)
+	Set R0
+	Get SP
+	I64Load x+8(FP)
+	Set R1
+	Get SP
+	I64Load n+16(FP)
+	Set R2
+each:
+	Loop
+		Get R0
+		I32WrapI64
+		Get R0
+		I32WrapI64
+		V128Load $0
+		Get R1
+		I32WrapI64
+		V128Load $0
+		F32x4Abs
+		F32x4Max
+		V128Store $0, $0
+		Get R0
+		I64Const $16
+		I64Add
+		Set R0
+		Get R1
+		I64Const $16
+		I64Add
+		Set R1
+		Get R2
+		I64Const $1
+		I64Sub
+		Set R2
+		Get R2
+		I64Eqz
+		I32Eqz
+		BrIf each
+	End
+	RET
+
+TEXT ·quantizeValueVectors(SB), NOSPLIT, $0-48
+	Get SP
+	I64Load dst+0(FP)
+	Set R0
+	Get SP
+	I64Load x+8(FP)
+	Set R1
+	Get SP
+	I64Load step+16(FP)
+	Set R2
+	Get SP
+	I64Load n+24(FP)
+	Set R3
+	Get SP
+	I64Load c+32(FP)
+	Set R4
+	Get SP
+	I64Load inv+40(FP)
+	Set R5
+	Get R4
+	I32WrapI64
+	V128Load $48
+	Set V0
+	Get R4
+	I32WrapI64
+	V128Load $352
+	Set V1
+	Get R5
+	I32WrapI64
+	V128Load $0
+	Set V2
+each:
+	Loop
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V2
+		F32x4Mul
+		Get V0
+		F32x4Add
+		Get V1
+		V128And
+		Set V3
+		Get R1
+		Get R2
+		I64Add
+		Set R1
+		Get V3
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V2
+		F32x4Mul
+		Get V0
+		F32x4Add
+		Get V1
+		V128And
+		I32Const $8
+		I32x4Shl
+		V128Or
+		Set V3
+		Get R1
+		Get R2
+		I64Add
+		Set R1
+		Get V3
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V2
+		F32x4Mul
+		Get V0
+		F32x4Add
+		Get V1
+		V128And
+		I32Const $16
+		I32x4Shl
+		V128Or
+		Set V3
+		Get R1
+		Get R2
+		I64Add
+		Set R1
+		Get V3
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V2
+		F32x4Mul
+		Get V0
+		F32x4Add
+		I32Const $24
+		I32x4Shl
+		V128Or
+		Set V3
+		Get R1
+		Get R2
+		I64Add
+		Set R1
+		Get R0
+		I32WrapI64
+		Get V3
+		V128Store $0, $0
+		Get R0
+		I64Const $32
+		I64Add
+		Set R0
+		Get R3
+		I64Const $1
+		I64Sub
+		Set R3
+		Get R3
+		I64Eqz
+		I32Eqz
+		BrIf each
+	End
+	RET
+
+TEXT ·weightVectors(SB), NOSPLIT, $0-48
+	Get SP
+	I64Load q+0(FP)
+	Set R0
+	Get SP
+	I64Load x+8(FP)
+	Set R1
+	Get SP
+	I64Load n+16(FP)
+	Set R2
+	Get SP
+	I64Load c+24(FP)
+	Set R3
+	Get SP
+	I64Load sum+32(FP)
+	Set R4
+	Get SP
+	F32Load a+40(FP)
+	F32x4Splat
+	Set V0
+	Get SP
+	F32Load b+44(FP)
+	F32x4Splat
+	Set V1
+	Get R3
+	I32WrapI64
+	V128Load $48
+	Set V2
+	Get R3
+	I32WrapI64
+	V128Load $32
+	Set V3
+	Get R3
+	I32WrapI64
+	V128Load $64
+	Set V4
+	Get R3
+	I32WrapI64
+	V128Load $80
+	Set V5
+	Get R3
+	I32WrapI64
+	V128Load $96
+	Set V6
+	Get R3
+	I32WrapI64
+	V128Load $160
+	Set V7
+	Get R3
+	I32WrapI64
+	V128Load $176
+	Set V8
+	Get R3
+	I32WrapI64
+	V128Load $224
+	Set V9
+each:
+	Loop
+		Get R1
+		I32WrapI64
+		V128Load $0
+		Get V0
+		F32x4Mul
+		Get V1
+		F32x4Sub
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $0
+		F32x4Lt
+		Set V11
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $16
+		F32x4Pmin
+		Set V10
+		Get V10
+		Get V3
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V12
+		Get V12
+		Get V2
+		F32x4Sub
+		Set V13
+		Get V10
+		Get V13
+		Get V4
+		F32x4Mul
+		F32x4Sub
+		Get V13
+		Get V5
+		F32x4Mul
+		F32x4Sub
+		Set V14
+		Get V8
+		Get V14
+		F32x4Mul
+		Get V7
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $144
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $128
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $112
+		F32x4Add
+		Get V14
+		Get V14
+		F32x4Mul
+		F32x4Mul
+		Get V14
+		F32x4Add
+		Get V6
+		F32x4Add
+		Set V10
+		Get V10
+		Get V12
+		I32Const $23
+		I32x4Shl
+		Get V6
+		I32x4Add
+		F32x4Mul
+		Get V11
+		V128Andnot
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $384
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V10
+		Get V9
+		Get V10
+		Get V2
+		F32x4Sub
+		F32x4Add
+		Set V9
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $352
+		V128And
+		Set V10
+		Get V10
+		Set V15
+		Get R1
+		I32WrapI64
+		V128Load $16
+		Get V0
+		F32x4Mul
+		Get V1
+		F32x4Sub
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $0
+		F32x4Lt
+		Set V11
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $16
+		F32x4Pmin
+		Set V10
+		Get V10
+		Get V3
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V12
+		Get V12
+		Get V2
+		F32x4Sub
+		Set V13
+		Get V10
+		Get V13
+		Get V4
+		F32x4Mul
+		F32x4Sub
+		Get V13
+		Get V5
+		F32x4Mul
+		F32x4Sub
+		Set V14
+		Get V8
+		Get V14
+		F32x4Mul
+		Get V7
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $144
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $128
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $112
+		F32x4Add
+		Get V14
+		Get V14
+		F32x4Mul
+		F32x4Mul
+		Get V14
+		F32x4Add
+		Get V6
+		F32x4Add
+		Set V10
+		Get V10
+		Get V12
+		I32Const $23
+		I32x4Shl
+		Get V6
+		I32x4Add
+		F32x4Mul
+		Get V11
+		V128Andnot
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $384
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V10
+		Get V9
+		Get V10
+		Get V2
+		F32x4Sub
+		F32x4Add
+		Set V9
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $352
+		V128And
+		I32Const $8
+		I32x4Shl
+		Set V10
+		Get V15
+		Get V10
+		V128Or
+		Set V15
+		Get R1
+		I32WrapI64
+		V128Load $32
+		Get V0
+		F32x4Mul
+		Get V1
+		F32x4Sub
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $0
+		F32x4Lt
+		Set V11
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $16
+		F32x4Pmin
+		Set V10
+		Get V10
+		Get V3
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V12
+		Get V12
+		Get V2
+		F32x4Sub
+		Set V13
+		Get V10
+		Get V13
+		Get V4
+		F32x4Mul
+		F32x4Sub
+		Get V13
+		Get V5
+		F32x4Mul
+		F32x4Sub
+		Set V14
+		Get V8
+		Get V14
+		F32x4Mul
+		Get V7
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $144
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $128
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $112
+		F32x4Add
+		Get V14
+		Get V14
+		F32x4Mul
+		F32x4Mul
+		Get V14
+		F32x4Add
+		Get V6
+		F32x4Add
+		Set V10
+		Get V10
+		Get V12
+		I32Const $23
+		I32x4Shl
+		Get V6
+		I32x4Add
+		F32x4Mul
+		Get V11
+		V128Andnot
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $384
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V10
+		Get V9
+		Get V10
+		Get V2
+		F32x4Sub
+		F32x4Add
+		Set V9
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $352
+		V128And
+		I32Const $16
+		I32x4Shl
+		Set V10
+		Get V15
+		Get V10
+		V128Or
+		Set V15
+		Get R1
+		I32WrapI64
+		V128Load $48
+		Get V0
+		F32x4Mul
+		Get V1
+		F32x4Sub
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $0
+		F32x4Lt
+		Set V11
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $16
+		F32x4Pmin
+		Set V10
+		Get V10
+		Get V3
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V12
+		Get V12
+		Get V2
+		F32x4Sub
+		Set V13
+		Get V10
+		Get V13
+		Get V4
+		F32x4Mul
+		F32x4Sub
+		Get V13
+		Get V5
+		F32x4Mul
+		F32x4Sub
+		Set V14
+		Get V8
+		Get V14
+		F32x4Mul
+		Get V7
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $144
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $128
+		F32x4Add
+		Get V14
+		F32x4Mul
+		Get R3
+		I32WrapI64
+		V128Load $112
+		F32x4Add
+		Get V14
+		Get V14
+		F32x4Mul
+		F32x4Mul
+		Get V14
+		F32x4Add
+		Get V6
+		F32x4Add
+		Set V10
+		Get V10
+		Get V12
+		I32Const $23
+		I32x4Shl
+		Get V6
+		I32x4Add
+		F32x4Mul
+		Get V11
+		V128Andnot
+		Set V10
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $384
+		F32x4Mul
+		Get V2
+		F32x4Add
+		Set V10
+		Get V9
+		Get V10
+		Get V2
+		F32x4Sub
+		F32x4Add
+		Set V9
+		Get V10
+		Get R3
+		I32WrapI64
+		V128Load $352
+		V128And
+		I32Const $24
+		I32x4Shl
+		Set V10
+		Get V15
+		Get V10
+		V128Or
+		Set V15
+		Get R0
+		I32WrapI64
+		Get V15
+		Get R3
+		I32WrapI64
+		V128Load $368
+		I8x16Swizzle
+		V128Store $0, $0
+		Get R1
+		I64Const $64
+		I64Add
+		Set R1
+		Get R0
+		I64Const $16
+		I64Add
+		Set R0
+		Get R2
+		I64Const $1
+		I64Sub
+		Set R2
+		Get R2
+		I64Eqz
+		I32Eqz
+		BrIf each
+	End
+	Get R4
+	I32WrapI64
+	Get V9
+	V128Store $0, $0
+	RET

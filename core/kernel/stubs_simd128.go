@@ -96,6 +96,29 @@ func dequantizeBiasVectors(y *float32, acc *int32, colScale, colSum, bias *float
 //go:noescape
 func dequantizeBiasAddVectors(y *float32, acc *int32, colScale, colSum, bias *float32, n int, rowScale, rowMin float32)
 
+// quantizeKeyVectors quantizes n vectors to words of a panel and sets sum[4] to
+// sums of the integers.
+//
+//go:noescape
+func quantizeKeyVectors(dst *int8, x *float32, n int, c *[4]float32, sum *[4]float32, inv float32)
+
+// maxSizeVectors sets top to the greater of top and |x|.
+//
+//go:noescape
+func maxSizeVectors(top, x *float32, n int)
+
+// quantizeValueVectors quantizes four columns of n groups of four rows, step
+// bytes apart, to a panel. inv has the columns' factors.
+//
+//go:noescape
+func quantizeValueVectors(dst *int8, x *float32, step, n int, c *[4]float32, inv *float32)
+
+// weightVectors sets q = round(127·Exp(x·a - b)) for n times sixteen elements,
+// and sum[4] to sums of the integers.
+//
+//go:noescape
+func weightVectors(q *uint8, x *float32, n int, c *[4]float32, sum *[4]float32, a, b float32)
+
 // vectorConstants are the constants of these functions, in the order of gen's
 // constantNames.
 var vectorConstants = [...][4]float32{
@@ -108,6 +131,7 @@ var vectorConstants = [...][4]float32{
 		math.Float32frombits(0x0c080400), math.Float32frombits(0x0d090501),
 		math.Float32frombits(0x0e0a0602), math.Float32frombits(0x0f0b0703),
 	},
+	splat(127),
 }
 
 func splat(x float32) [4]float32 { return [4]float32{x, x, x, x} }

@@ -30,6 +30,7 @@ func sources() map[string]string {
 			rows(a)
 			vectors(a)
 			quantization(a)
+			attention(a)
 		}),
 		"strict_wasm.s": file("!relaxed", func(a *assembler) {
 			for _, n := range []int{2, 1} {

@@ -1,11 +1,13 @@
 package main
 
+import "fmt"
+
 // constantNames are the vectors of package kernel's vectorConstants, in order.
 var constantNames = []string{
 	"expMin", "expMax", "log2e", "round", "ln2Hi", "ln2Lo", "one",
 	"e0", "e1", "e2", "e3", "e4",
 	"quickSlope", "minusHalf", "zero", "geluP", "g0", "g1", "g2", "g3", "g4", "g5",
-	"lowByte", "byteTranspose",
+	"lowByte", "byteTranspose", "weight",
 }
 
 // exp sets y to Exp(y), using the names under, t, n and r.
@@ -155,5 +157,66 @@ func quantization(a *assembler) {
 			f.a.set(f.pointers["dst"], f.pointers["dst"], "I64Add", f.pointers["step"])
 		}
 	})
+	f.end()
+}
+
+// attention writes what is between its integer products.
+func attention(a *assembler) {
+	f := a.vectorFunction("quantizeKeyVectors", []string{"dst", "x", "n", "c", "sum"}, "inv")
+	f.table(constantNames)
+	f.keep("round", "byteTranspose")
+	f.let("total", "zero")
+	f.each("x", func() {
+		f.let("t", "x[0] inv * round +")
+		f.let("total", "total t round - +")
+		f.storeLane("dst", "t byteTranspose lookup")
+		f.advance("dst", 4*8)
+	})
+	f.store("sum", 0, "total")
+	f.end()
+
+	f = a.vectorFunction("maxSizeVectors", []string{"top", "x", "n"})
+	f.each("top x", func() { f.store("top", 0, "top[0] x[0] abs max") })
+	f.end()
+
+	f = a.vectorFunction("quantizeValueVectors", []string{"dst", "x", "step", "n", "c", "inv"})
+	f.table(constantNames)
+	f.keep("round", "lowByte")
+	f.let("scale", "inv[0]")
+	f.each("", func() {
+		for i, shift := range []string{"lowByte and", "lowByte and 8<< or", "lowByte and 16<< or", "24<< or"} {
+			before := ""
+			if i > 0 {
+				before = "word "
+			}
+			f.let("word", before+"x[0] scale * round + "+shift)
+			f.a.set(f.pointers["x"], f.pointers["x"], "I64Add", f.pointers["step"])
+		}
+		f.store("dst", 0, "word")
+		f.advance("dst", 4*8)
+	})
+	f.end()
+
+	f = a.vectorFunction("weightVectors", []string{"q", "x", "n", "c", "sum"}, "a", "b")
+	f.table(constantNames)
+	f.keep("round", "log2e", "ln2Hi", "ln2Lo", "one", "e3", "e4")
+	f.let("total", "zero")
+	f.each("q", func() {
+		for i, shift := range []string{"", "8<< ", "16<< ", "24<< "} {
+			f.let("y", fmt.Sprintf("x[%d] a * b -", i))
+			f.exp("y")
+			f.let("y", "y weight * round +")
+			f.let("total", "total y round - +")
+			f.let("y", "y lowByte and "+shift)
+			if i == 0 {
+				f.let("word", "y")
+			} else {
+				f.let("word", "word y or")
+			}
+		}
+		f.store("q", 0, "word byteTranspose lookup")
+		f.advance("x", 4*16)
+	})
+	f.store("sum", 0, "total")
 	f.end()
 }

@@ -24,10 +24,10 @@ type vectorFunc struct {
 // operations are the words of expressions that are not names.
 var operations = map[string][]string{
 	"+": {"F32x4Add"}, "-": {"F32x4Sub"}, "*": {"F32x4Mul"}, "/": {"F32x4Div"},
-	"pmin": {"F32x4Pmin"}, "pmax": {"F32x4Pmax"}, "abs": {"F32x4Abs"}, "<": {"F32x4Lt"},
+	"max": {"F32x4Max"}, "pmin": {"F32x4Pmin"}, "pmax": {"F32x4Pmax"}, "abs": {"F32x4Abs"}, "<": {"F32x4Lt"},
 	"andnot": {"V128Andnot"}, "and": {"V128And"}, "or": {"V128Or"}, "lookup": {"I8x16Swizzle"},
 	"float": {"F32x4ConvertI32x4S"}, "i+": {"I32x4Add"},
-	"8<<": {"I32Const $8", "I32x4Shl"}, "16<<": {"I32Const $16", "I32x4Shl"}, "23<<": {"I32Const $23", "I32x4Shl"},
+	"8<<": {"I32Const $8", "I32x4Shl"}, "16<<": {"I32Const $16", "I32x4Shl"}, "23<<": {"I32Const $23", "I32x4Shl"}, "24<<": {"I32Const $24", "I32x4Shl"},
 	"low8": {"I16x8ExtendLowI8x16S"}, "high8": {"I16x8ExtendHighI8x16S"},
 }
 
@@ -115,6 +115,13 @@ func (f *vectorFunc) let(name, expression string) {
 // store writes the value of an expression to "x[i]".
 func (f *vectorFunc) store(pointer string, index int, expression string) {
 	f.a.store(f.pointers[pointer], 16*index, func() { f.eval(expression) })
+}
+
+// storeLane writes the first lane of an expression to "x[0]".
+func (f *vectorFunc) storeLane(pointer, expression string) {
+	f.a.op("Get "+f.pointers[pointer], "I32WrapI64")
+	f.eval(expression)
+	f.a.op(immediate("I32x4ExtractLane", 0), "I32Store $0")
 }
 
 // advance moves a pointer on.

@@ -1,0 +1,49 @@
+//go:build wasm
+
+package kernel
+
+func quantizeKeys(w []int8, scale, sum, x []float32, n, d int) {
+	dp := PadK(d)
+	for j := range n {
+		row := x[j*d : j*d+d]
+		lo, hi := bounds(row)
+		var inv float32
+		scale[j], inv = symmetricScale(max(-lo, hi))
+		var total [4]float32
+		quantizeKeyVectors(&w[packedAt(j, 0, dp)], &row[0], d/4, &vectorConstants[0], &total, inv)
+		sum[j] = sumLanes(&total)
+	}
+}
+
+func quantizeValues(w []int8, scale, x []float32, n, d int) {
+	clear(scale[:d])
+	for t := range n {
+		maxSizeVectors(&scale[0], &x[t*d], d/4)
+	}
+	np, groups := PadK(n), n/4
+	for c := 0; c < d; c += 4 {
+		var inv [4]float32
+		for lane := range inv {
+			scale[c+lane], inv[lane] = symmetricScale(scale[c+lane])
+		}
+		if groups > 0 {
+			quantizeValueVectors(&w[packedAt(c, 0, np)], &x[c], 4*d, groups, &vectorConstants[0], &inv[0])
+		}
+		for t := groups * 4; t < n; t++ {
+			for lane := range inv {
+				w[packedAt(c+lane, t, np)], _ = roundS8(x[t*d+c+lane], inv[lane])
+			}
+		}
+	}
+}
+
+func softmaxU7(q []uint8, rowScale, x []float32, m, n int, scale float32) {
+	for i := range m {
+		row := x[i*n : i*n+n]
+		var lanes [4]float32
+		maxVectors(&row[0], n/4, &lanes, scale)
+		top := max(lanes[0], lanes[1], lanes[2], lanes[3])
+		weightVectors(&q[i*n], &row[0], n/16, &vectorConstants[0], &lanes, scale, top)
+		rowScale[i] = 1 / sumLanes(&lanes)
+	}
+}
