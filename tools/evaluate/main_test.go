@@ -211,10 +211,10 @@ func TestPrunedTable(t *testing.T) {
 
 func TestNativeAndCompare(t *testing.T) {
 	p := newProject(t)
-	code, module, errs := p.run(t, p.path("mine"), "-json", p.path("x"))
+	code, _, errs := p.run(t, p.path("mine"), "-json", p.path("x"))
 	assert.Equal(t, exitFailed, code, "flags come before folders")
 	assert.Contains(t, errs, "-json: no such file")
-	code, module, errs = p.run(t, "-json", p.path("module.json"), p.path("mine"))
+	code, module, errs := p.run(t, "-json", p.path("module.json"), p.path("mine"))
 	require.Equal(t, exitOK, code, errs)
 	assert.Contains(t, module, "mine: 3 photos, 2 categories, 1 rationales")
 	assert.Contains(t, module, "1 categories have no rationale; their 1 photos are left out")
