@@ -352,7 +352,8 @@ func (w *linear) makeFloat() {
 // makeInt8 makes room for int8 weights.
 func (w *linear) makeInt8() {
 	if w.w == nil {
-		w.w = make([]int8, w.out*kernel.PadK(w.in))
+		k := kernel.PadK(w.in)
+		w.w = make([]int8, w.out*k, kernel.PanelLen(w.out, k))
 	}
 }
 

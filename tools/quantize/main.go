@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where ranges of activations are known, from -photos or a calibration.json")
 	flags.StringVar(&o.Photos, "photos", "", "`folder` of photos: every second one calibrates the image tower, the others are compared with float32. Prompts of the label packs are dealt out in the same way")
 	flags.StringVar(&o.Accuracy, "accuracy", "", "`folder` with a folder of photos for each category: top-1 accuracy is measured on them")
-	flags.IntVar(&o.Calibrate, "calibrate", 64, "most photos, and a quarter of the most texts, to calibrate on")
+	flags.IntVar(&o.Calibrate, "calibrate", 64, "most photos, and a quarter of the most texts, to calibrate on; with 0, calibration.json is used and all photos are compared")
 	flags.IntVar(&o.Judge, "judge", 256, "most photos of -photos, and a quarter of the most texts, to compare")
 	flags.StringVar(&o.Report, "report", "", "`file` to write the figures to, as JSON")
 	flags.Func("max-loss", "figures that must be reached, or nothing is written: cosine=0.995 (least mean cosine of images and texts to float32), "+
@@ -131,8 +131,8 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 		return nil, fmt.Errorf("-smooth-alpha is %g: want 0 to 1", o.Alpha)
 	case o.Group != 32 && o.Group != 64:
 		return nil, fmt.Errorf("-group is %d: want 32 or 64", o.Group)
-	case o.Calibrate < 1:
-		return nil, fmt.Errorf("-calibrate is %d: want at least 1", o.Calibrate)
+	case o.Calibrate < 0:
+		return nil, fmt.Errorf("-calibrate is %d: want at least 0", o.Calibrate)
 	case o.Judge < 1:
 		return nil, fmt.Errorf("-judge is %d: want at least 1", o.Judge)
 	}

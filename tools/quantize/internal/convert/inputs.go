@@ -55,7 +55,7 @@ func readInputs(ctx context.Context, c *checkpoint.Checkpoint, o *Options, packs
 	for i := range 3 {
 		in.spec.Mean[i], in.spec.Std[i] = float32(c.Image.Mean[i]), float32(c.Image.Std[i])
 	}
-	calibrates := o.Scheme != quant.Float32 && (o.Photos != "" || o.Scheme == quant.W4A7)
+	calibrates := o.Calibrate > 0 && o.Scheme != quant.Float32 && (o.Photos != "" || o.Scheme == quant.W4A7)
 	if err := in.readTexts(c, o, packs, calibrates); err != nil {
 		return nil, err
 	}
