@@ -248,6 +248,7 @@ async function tree(path: string): Promise<Record<string, string>> {
 let review = new Review();
 let session: Session | undefined;
 let problems: string[] = [];
+let moved: string[] = []; // files that were moved last and not found again
 
 const summary = () =>
   [...review.items()].map(({ id, path, state, decision, tags, corrected, best, attached, embedding, duplicateOf, reason }) => ({
@@ -359,11 +360,21 @@ const hooks = {
     }
     try {
       const out = await sortInto(target, review, places(review, added), { move: options.move ?? false });
+      if (options.move) {
+        const again: NewItem[] = [];
+        for await (const file of fromFolder(target)) {
+          again.push(file);
+        }
+        const { known } = review.add(again);
+        moved = out.filter(({ id, result }) => result === "moved" && !known.includes(id)).map((s) => s.name);
+      }
       return out.map((s) => `${s.result} ${s.folder}/${s.name} ${s.problem}`.trim());
     } finally {
       FileSystemWritableFileStream.prototype.write = write;
     }
   },
+
+  lost: (): string[] => moved,
 
   /** Brings made-up files into a review and says what was found out about them. */
   intake: async (files: { path: string; base64: string; broken?: boolean }[]): Promise<object[]> => {

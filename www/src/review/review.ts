@@ -4,7 +4,7 @@ import { bestOf, fromStored, Names, pack, toStored, unpack, type Packed } from "
 import { Events } from "./events";
 import { History } from "./history";
 import { Tally } from "./tally";
-import type { Answer, Counts, Decision, Item, Mark, Marks, Method, NewItem, Patch, ReviewEvents, Source, StoredItem, Undone } from "./types";
+import type { Answer, Counts, Decision, Found, Item, Mark, Marks, Method, NewItem, Patch, ReviewEvents, Source, StoredItem, Undone } from "./types";
 
 export const maxTag = 60; // characters
 export const maxTags = 30; // of one item
@@ -175,6 +175,19 @@ export class Review {
     if (item) {
       this.sources.set(id, source);
       this.put({ ...item, attached: true });
+    }
+  }
+
+  /** Says that an item's file is another one now, with the same content: so it is found again in a later visit. */
+  moved(id: number, file: Found): void {
+    const item = this.all.get(id);
+    if (item) {
+      const { name, path, size, modified, source } = file;
+      const now = { ...item, name, path, size, modified, attached: true };
+      this.files.get(fileKey(item))?.delete(id);
+      this.index(now);
+      this.sources.set(id, source);
+      this.put(now);
     }
   }
 
@@ -383,13 +396,17 @@ export class Review {
     if (before) {
       this.tally.count(before, -1);
     } else {
-      const key = fileKey(item);
-      const ids = this.files.get(key) ?? new Set();
-      this.files.set(key, ids.add(item.id));
+      this.index(item);
     }
     this.tally.count(item, 1);
     this.enqueue(item);
     this.batch(() => this.changed.add(item.id));
+  }
+
+  private index(item: Item): void {
+    const key = fileKey(item);
+    const ids = this.files.get(key) ?? new Set();
+    this.files.set(key, ids.add(item.id));
   }
 
   private enqueue(item: Item): void {

@@ -266,7 +266,7 @@ function storedMarks(item: Item): StoredMarks {
 
 /** Whether what is kept of two states of an item, apart from marks, is the same. */
 function sameFacts(a: Item, b: Item): boolean {
-  const keys = ["width", "height", "reason", "embedding", "best", "content", "duplicateOf"] as const;
+  const keys = ["name", "path", "modified", "width", "height", "reason", "embedding", "best", "content", "duplicateOf"] as const;
   const state = (item: Item) => (item.state === "working" ? "waiting" : item.state);
   return state(a) === state(b) && keys.every((key) => a[key] === b[key]);
 }

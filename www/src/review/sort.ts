@@ -88,11 +88,12 @@ export async function sortInto(target: FileSystemDirectoryHandle, review: Review
 
 interface Folder {
   handle: FileSystemDirectoryHandle;
+  path: string; // as it is found where the target is opened
   taken: Taken;
 }
 
 async function openFolder(target: FileSystemDirectoryHandle, name: string): Promise<Folder> {
-  return { handle: await target.getDirectoryHandle(name, { create: true }), taken: new Taken() };
+  return { handle: await target.getDirectoryHandle(name, { create: true }), path: `${target.name}/${name}`, taken: new Taken() };
 }
 
 async function sortOne(folder: Folder, review: Review, place: Place, move: boolean): Promise<Sorted> {
@@ -117,7 +118,9 @@ async function sortOne(folder: Folder, review: Review, place: Place, move: boole
   } catch (e) {
     return { ...place, name, result: "copied", problem: `The original was not deleted. ${fileProblem(e)}` };
   }
-  review.attach(place.id, { file: () => copy.getFile(), handle: copy, parent: folder.handle });
+  const { size, lastModified: modified } = await copy.getFile();
+  const there: Source = { file: () => copy.getFile(), handle: copy, parent: folder.handle };
+  review.moved(place.id, { name, path: `${folder.path}/${name}`, size, modified, source: there });
   return { ...place, name, result: "moved", problem: "" };
 }
 
