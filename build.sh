@@ -4,10 +4,10 @@
 #   ./build.sh build        dist/ecor.wasm, dist/weights/, dist/www/
 #   ./build.sh run          build, then serve the page on localhost
 #   ./build.sh test         every Go test, natively and (core/) as WebAssembly
-#   ./build.sh test-lint    gofmt, go vet, staticcheck, TypeScript's checker (npm)
+#   ./build.sh test-lint    gofmt, go vet, staticcheck, TypeScript's checker and axe-core's rules (npm)
 #   ./build.sh test-train   tests of tools/train (Python with PyTorch)
 #   ./build.sh bench        speed, sizes, cold start, memory
-#   ./build.sh soak         fuzz targets, SOAK_SECONDS each (default 60)
+#   ./build.sh soak         5000 photos in the page; fuzz targets, SOAK_SECONDS each (default 60)
 #   ./build.sh clean        remove dist/
 #
 # Needs Go 1.24 or newer; it fetches the toolchain named below by itself.
@@ -90,6 +90,7 @@ test_lint() {
 	GOOS=wasip1 GOARCH=wasm dist/staticcheck -checks inherit,-U1000 ./core/... ./wasm
 	dist/staticcheck $(go list ./... | grep -v core/kernel\$)
 	(cd www && npm ci --ignore-scripts --no-audit --no-fund && npm run lint)
+	go test ./www/test -run '^TestRules$' -count 1
 }
 
 test_train() {
@@ -98,6 +99,7 @@ test_train() {
 }
 
 soak() {
+	ECOR_MANY=5000 go test ./www/test -run '^TestManyPhotos$' -count 1 -timeout 60m -v
 	for package in $(go list ./core/... ./wasm/...); do
 		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 			echo "$package $target"
