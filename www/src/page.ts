@@ -335,8 +335,8 @@ async function useLabels(pack: Pack) {
 }
 
 function cancel(): void {
-  const n = runner?.cancel() ?? 0;
-  messages.tell(strings.queue.cancelled(n));
+  const ids = runner?.cancel() ?? [];
+  messages.tell(strings.queue.cancelled(ids.length), { name: strings.queue.again, run: () => runner?.retry(ids) });
   layout.grid.focus({ preventScroll: true });
 }
 

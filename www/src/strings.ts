@@ -245,7 +245,8 @@ export const queue = {
   cancel: "Cancel the rest",
   finished: (n: number, seconds: number, failed: number) =>
     `${count(n, "photo")} in ${clock(seconds)}.${failed > 0 ? ` ${count(failed, "file")} could not be read.` : ""}`,
-  cancelled: (n: number) => `${count(n, "photo")} cancelled. They can be tried again.`,
+  cancelled: (n: number) => `${count(n, "photo")} cancelled.`,
+  again: "Go on with them",
 };
 
 function clock(seconds: number): string {
@@ -393,7 +394,7 @@ export const exporter = {
   saved: (name: string) => `${name} is saved where your browser keeps downloads.`,
   failed: (reason: string) => `The export stopped: ${reason}`,
   cancelled: "The export was cancelled. What was written before stays.",
-  empty: "There is no photo to export.",
+  problems: "What went wrong",
 };
 
 export const model = {

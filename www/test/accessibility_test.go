@@ -118,7 +118,7 @@ func TestAccessibilityTree(t *testing.T) {
 		}
 		role := text(node.Role)
 		names[role] = append(names[role], text(node.Name))
-		if strings.Contains("button link checkbox combobox searchbox spinbutton radio listbox option img progressbar region complementary toolbar", role) {
+		if strings.Contains("button link checkbox combobox searchbox spinbutton radio listbox option image progressbar region complementary group dialog", role) {
 			assert.NotEmpty(t, text(node.Name), "a %s without a name", role)
 		}
 	}
@@ -129,7 +129,7 @@ func TestAccessibilityTree(t *testing.T) {
 		assert.Contains(t, names["option"], tile)
 	}
 	assert.Contains(t, tiles[0], ": keep")
-	assert.Contains(t, names["toolbar"], "Decisions about the chosen photos")
+	assert.Contains(t, names["group"], "Decisions about the chosen photos")
 	assert.Subset(t, names["button"], []string{"Keep", "Flag", "Reject", "Tag", "Correct", "Add photos", "Export"}, fmt.Sprint(names["button"]))
 	assert.Contains(t, names["searchbox"], "Search")
 	assert.Len(t, names["main"], 1)

@@ -47,7 +47,7 @@ export class Decide {
     const label = (text: string, key: string) => [make("span", {}, text), " ", make("kbd", { "aria-hidden": "true" }, key)];
     this.element = make(
       "div",
-      { className: "decide", role: "toolbar", "aria-label": strings.decide.label },
+      { className: "decide", role: "group", "aria-label": strings.decide.label },
       make("div", { id: "chosen" }, this.chosen, this.clear),
       ...this.decisionButtons((d) => label(strings.decide[d], letters[d])),
       button({ id: "tag-open", onclick: () => this.openTags() }, icon("tag"), ...label(strings.decide.tag, "T")),

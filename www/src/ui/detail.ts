@@ -210,7 +210,7 @@ export class Detail {
       this.chosen = label;
       this.refresh();
     };
-    return make("section", {}, make("h3", {}, strings.photo.categories), bars(rows, chosen, scored.method === "clip" ? undefined : choose));
+    return make("section", {}, make("h2", {}, strings.photo.categories), bars(rows, chosen, scored.method === "clip" ? undefined : choose));
   }
 
   private rationales(scored: Answer, whole: number, { category, rationales }: Answer["categories"][number]): Child[] {
@@ -222,7 +222,7 @@ export class Detail {
       make(
         "section",
         {},
-        make("h3", {}, strings.photo.reasons(category)),
+        make("h2", {}, strings.photo.reasons(category)),
         bars(rows),
         make("p", { className: "hint" }, strings.photo.reasonsHint),
         make("p", { className: "hint" }, scored.kept > 0 ? strings.photo.covered(scored.kept, scored.uncovered) : strings.photo.coveredAll),
@@ -243,7 +243,7 @@ export class Detail {
     return make(
       "section",
       {},
-      make("h3", { id: "detail-method" }, strings.detail.method),
+      make("h2", { id: "detail-method" }, strings.detail.method),
       make("div", { className: "segments", role: "radiogroup", "aria-labelledby": "detail-method" }, ...choices),
       make("p", { className: "hint" }, strings.methodHints[now]),
       ...this.changes(answer, now),
@@ -270,7 +270,7 @@ export class Detail {
     );
     const head = [strings.filters.category, ...names].map((name) => make("th", { scope: "col" }, name));
     return [
-      make("h3", {}, strings.detail.changes),
+      make("h2", {}, strings.detail.changes),
       make("table", { className: "changes", "aria-label": strings.detail.changesHint(...names) }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
       button({ className: "quiet", onclick: () => this.events.onMethod(now) }, strings.detail.useForAll(names[0])),
     ];

@@ -28,7 +28,7 @@ export class Exporter {
   private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.exporter.title });
   private readonly cancel = button({ className: "quiet", hidden: true, onclick: () => this.abort?.abort() }, strings.common.cancel);
   private readonly status = make("p", { id: "export-status", role: "status" });
-  private readonly problems = make("ul", { className: "listed error", id: "export-problems" });
+  private readonly problems = make("ul", { className: "listed error", id: "export-problems", tabIndex: 0, "aria-label": strings.exporter.problems });
   private readonly sheet: Sheet;
   private scope: Scope = "all";
   private abort: AbortController | undefined;
@@ -69,9 +69,9 @@ export class Exporter {
       button({ id: `export-${id}`, disabled: !enabled, onclick: run }, make("strong", {}, name), make("small", {}, hint));
     const { review } = this.source;
     this.choices.replaceChildren(
-      choice("csv", strings.exporter.csv, () => void this.save("ecor-review.csv", (ids) => reviewCSV(review, ids))),
-      choice("answers", strings.exporter.answers, () => void this.save("ecor-answers.csv", (ids) => answersCSV(review, ids))),
-      choice("json", strings.exporter.json, () => void this.save("ecor-review.json", (ids) => reviewJSON(review, ids, this.source.about()))),
+      choice("csv", strings.exporter.csv, () => void this.save("review.csv", (ids) => reviewCSV(review, ids))),
+      choice("answers", strings.exporter.answers, () => void this.save("answers.csv", (ids) => answersCSV(review, ids))),
+      choice("json", strings.exporter.json, () => void this.save("review.json", (ids) => reviewJSON(review, ids, this.source.about()))),
       ...(folders
         ? [
             choice("copy", strings.exporter.copy, () => void this.sort(false)),
@@ -120,7 +120,7 @@ export class Exporter {
   }
 
   private async zip(): Promise<void> {
-    const name = "ecor-photos.zip";
+    const name = "photos.zip";
     const pick = (globalThis as { showSaveFilePicker?: (options: object) => Promise<FileSystemFileHandle> }).showSaveFilePicker;
     await this.work(async (signal, onProgress) => {
       const { review } = this.source;

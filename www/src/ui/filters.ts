@@ -7,6 +7,7 @@ import type { View } from "../review/view";
 import * as strings from "../strings";
 import { methods } from "../wire";
 
+const optionsInterval = 1000; // milliseconds between looks at what there is to choose
 const sortKeys = Object.keys(strings.sortNames) as SortKey[];
 /** Keys that begin with the smallest value. */
 const ascending: readonly SortKey[] = ["added", "name", "path", "category"];
@@ -74,7 +75,7 @@ export class Filters {
       apply();
     };
     this.search.addEventListener("input", throttle(apply, 120));
-    review.on("items", throttle(() => this.showOptions(), 400));
+    review.on("items", throttle(() => this.showOptions(), optionsInterval));
     review.on("wanted", () => this.showOptions());
     view.on(throttle(() => this.showCount(), 100));
     this.showOptions();

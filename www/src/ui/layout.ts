@@ -47,9 +47,9 @@ export class Layout {
       make("div", { className: "split" }, make("div", { className: "pane" }, this.grid, this.nothing), this.side),
       parts.decide,
     );
-    const main = make("main", { id: "main" }, parts.message, this.loading, this.notes, this.welcome(), review);
+    const main = make("main", { id: "main" }, parts.message, this.loading, this.notes, this.welcome(), review, parts.spoken);
     document.body.prepend(make("a", { className: "skip", href: "#main" }, strings.head.skip), header, main, make("footer", {}, make("p", {}, strings.model.disclaimer)));
-    document.body.append(this.picker, this.folderPicker, this.dropping, parts.spoken);
+    document.body.append(this.picker, this.folderPicker, this.dropping);
   }
 
   /** Says how far loading has come. */

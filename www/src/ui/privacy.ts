@@ -19,8 +19,8 @@ export class PrivacyPanel {
   /** Opens the panel, and says the most important figure. */
   readonly button = button({ id: "privacy-open", onclick: () => this.sheet.open() });
   private readonly figures = make("dl", { className: "facts", id: "traffic" });
-  private readonly requests = make("ul", { className: "listed" });
-  private readonly blocked = make("ul", { className: "listed", id: "blocked" });
+  private readonly requests = make("ul", { className: "listed", tabIndex: 0, "aria-label": strings.privacy.latest });
+  private readonly blocked = make("ul", { className: "listed", id: "blocked", tabIndex: 0, "aria-label": strings.privacy.latestBlocked });
   private readonly keep = make("input", { type: "checkbox", id: "keep-images", onchange: () => this.events.onKeepImages(this.keep.checked) });
   private readonly storage = make("p", { className: "hint", role: "status" });
   private readonly deletion = make("div", { id: "deletion" });

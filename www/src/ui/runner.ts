@@ -54,7 +54,15 @@ export class Runner {
     private readonly thumbnails: Thumbnails,
     private readonly events: RunnerEvents,
   ) {
-    review.on("items", () => this.fill());
+    review.on("items", (ids) => {
+      for (const id of ids) {
+        if (!review.get(id)) {
+          this.running.get(id)?.abort();
+          this.timings.delete(id);
+        }
+      }
+      this.fill();
+    });
     review.on("wanted", () => this.fill());
   }
 
@@ -108,21 +116,20 @@ export class Runner {
     return this.finishes.length >= 3 && span > 0.5 ? this.finishes.length / span : 0;
   }
 
+  /** Gives the engine nothing more; what it has it finishes. */
   pause(): void {
     this.paused = true;
-    this.ecor.pause();
     this.events.onProgress();
   }
 
   resume(): void {
     this.paused = false;
-    this.ecor.resume();
     this.fill();
     this.events.onProgress();
   }
 
-  /** Ends what is in work and what waits; returns how many photos that were. */
-  cancel(): number {
+  /** Ends what is in work and what waits; returns the photos that were not done. */
+  cancel(): readonly number[] {
     const ids = [...this.review.toClassify, ...this.running.keys()].filter((id) => this.review.get(id)?.embedding === undefined);
     const reason: Reason = { kind: "cancelled", message: strings.photo.cancelled };
     this.review.batch(() => ids.forEach((id) => this.review.update(id, { state: "failed", reason })));
@@ -130,7 +137,7 @@ export class Runner {
     if (this.paused) {
       this.resume();
     }
-    return ids.length;
+    return ids;
   }
 
   /** Puts photos that failed back into the queue. */
