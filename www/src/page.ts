@@ -335,6 +335,7 @@ async function useLabels(pack: Pack) {
 }
 
 function cancel(): void {
+  intake.stop();
   const ids = runner?.cancel() ?? [];
   messages.tell(strings.queue.cancelled(ids.length), { name: strings.queue.again, run: () => runner?.retry(ids) });
   layout.grid.focus({ preventScroll: true });
@@ -350,6 +351,7 @@ function finished(photos: number, seconds: number, failed: number): void {
 }
 
 function removeAll(): void {
+  intake.stop();
   runner?.cancel();
   review.clear();
   thumbnails.clear();
@@ -408,6 +410,7 @@ function exportAbout() {
 
 /** Ends all work and deletes what this browser keeps. */
 async function deleteAll(): Promise<Deleted[]> {
+  intake.stop();
   runner?.cancel();
   await ecor?.dispose();
   await session?.close(true);

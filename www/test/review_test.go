@@ -11,15 +11,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +29,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ecor-clip/ecor/wasm/host/labelpack"
 	"github.com/ecor-clip/ecor/wasm/wire"
 	"github.com/ecor-clip/ecor/www/site/static"
 )
@@ -271,55 +267,6 @@ func TestReviewTables(t *testing.T) {
 	assert.Equal(t, long.Categories[0].Probability, first.Categories[0].Probability)
 	assert.Contains(t, string(b.uploaded("review.json")), `{"rationale":"=paws","joint":1e-7}`)
 	assert.Equal(t, "refused", document.Photos[3].Reason.Kind)
-}
-
-// TestAnswersLikeClassify: for opaque PNG files the page's answers.csv is what
-// tools/classify -csv writes, byte for byte.
-func TestAnswersLikeClassify(t *testing.T) {
-	s := tinySite(t)
-	p := newPage(t)
-	p.run(chromedp.Navigate(s.URL + "/weights/small.json"))
-	p.hook()
-	pack, err := labelpack.Parse([]byte(smallPack))
-	require.NoError(t, err)
-	set := fmt.Sprintf(`{"templates": {"category": [], "rationale": [], "conditional": []}, "cacheBytes": 0, "categories": %s}`, categoriesJSON(t, pack.LabelSet().Categories))
-	info, err := os.Stat(s.file(s.assets.Weights))
-	require.NoError(t, err)
-	call[string](p, "start", "/"+s.assets.Module, "/"+s.assets.Weights, info.Size(), set)
-
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "album"), 0o700))
-	var answers []pathAnswer
-	for i, scene := range slices.Sorted(maps.Keys(scenes)) {
-		path := fmt.Sprintf("album/=%d, %s.png", i, scene)
-		file, err := os.ReadFile(writePhoto(t, dir, path, scene, 200+31*i, 150))
-		require.NoError(t, err)
-		photo := call[struct {
-			Width, Height int
-			RGBA          string
-		}](p, "pixels", base64.StdEncoding.EncodeToString(file))
-		call[chromedp.Void](p, "image", photo.Width, photo.Height, photo.RGBA)
-		options := map[string]any{"method": "ecor", "top": 20, "topRationales": 20}
-		message, err := base64.StdEncoding.DecodeString(call[string](p, "classify", options))
-		require.NoError(t, err)
-		var answer wire.Answer
-		require.NoError(t, answer.Decode(message))
-		answers = append(answers, pathAnswer{path, answerJSON(&answer)})
-	}
-	b := newBench(t)
-	b.act("tables", answers)
-
-	program := filepath.Join(dir, "classify")
-	build := exec.Command("go", "build", "-o", program, "./tools/classify")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	classify := exec.Command(program, "-csv", "-module", s.file(s.assets.Module), "-weights", s.file(s.assets.Weights), "-labels", s.file(s.assets.Labels), "album")
-	classify.Dir = dir
-	want, err := classify.Output()
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(b.uploaded("answers.csv")))
-	assert.Equal(t, 1+9*len(answers), bytes.Count(want, []byte("\r\n")))
 }
 
 // pathAnswer is an answer for the hook "tables".
