@@ -32,7 +32,7 @@ import { Messages } from "./ui/messages";
 import { ModelPanel } from "./ui/model";
 import { PrivacyPanel } from "./ui/privacy";
 import { Queue } from "./ui/queue";
-import { Runner } from "./ui/runner";
+import { Runner, type Finished } from "./ui/runner";
 import { Sheet } from "./ui/sheet";
 import { Thumbnails } from "./ui/thumbnails";
 import { PhotoTile } from "./ui/tile";
@@ -341,11 +341,11 @@ function cancel(): void {
   layout.grid.focus({ preventScroll: true });
 }
 
-function finished(photos: number, seconds: number, failed: number): void {
+function finished({ photos, failed, seconds, cancelled }: Finished): void {
   showStage();
-  if (photos > 0) {
+  if (photos > 0 && !cancelled) {
     messages.tell(strings.queue.finished(photos, seconds, failed));
-  } else {
+  } else if (!cancelled) {
     messages.say(strings.queue.scored);
   }
 }

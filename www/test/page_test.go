@@ -308,7 +308,7 @@ func TestBrokenFiles(t *testing.T) {
 		"empty.jpg: The file is empty (0 bytes).",
 		"letter.jpg: This is not a JPEG, PNG, GIF, WebP or AVIF image.",
 		"bomb.png: The image is 30000 × 30000 pixels, 900 million; the limit is 128 million.",
-		"header.png: The browser cannot decode this PNG file; it may be damaged.",
+		"header.png: The browser cannot decode this PNG file; it may be damaged, or of a kind that this browser does not know.",
 	}, tiles[1:5])
 	p.waitFor(`document.querySelector("[data-index='5'] .why").textContent === "same as first.png"`)
 	assert.Contains(t, tiles[6], "last.jpg: ", "the good ones are answered")

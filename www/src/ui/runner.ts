@@ -22,11 +22,19 @@ export interface Progress {
   paused: boolean;
 }
 
+/** What was done since there was nothing to do before. */
+export interface Finished {
+  photos: number; // that were looked at
+  failed: number;
+  seconds: number;
+  cancelled: boolean;
+}
+
 export interface RunnerEvents {
   /** Something about progress has changed. */
   onProgress(): void;
-  /** All is done. */
-  onFinished(photos: number, seconds: number, failed: number): void;
+  /** Nothing is left to do. */
+  onFinished(run: Finished): void;
   /** A photo can be named before its answer is whole. */
   onFirst(id: number): void;
   /** The engine stopped at a photo, twice. */
@@ -46,6 +54,7 @@ export class Runner {
   private photos = 0;
   private failed = 0;
   private paused = false;
+  private cancelled = false;
 
   constructor(
     private readonly ecor: Ecor,
@@ -133,6 +142,7 @@ export class Runner {
     const ids = [...this.review.toClassify, ...this.running.keys()].filter((id) => this.review.get(id)?.embedding === undefined);
     const reason: Reason = { kind: "cancelled", message: strings.photo.cancelled };
     this.review.batch(() => ids.forEach((id) => this.review.update(id, { state: "failed", reason })));
+    this.cancelled = true;
     this.running.forEach((controller) => controller.abort());
     if (this.paused) {
       this.resume();
@@ -194,6 +204,7 @@ export class Runner {
       if (this.started === 0) {
         this.started = performance.now();
         this.done = this.photos = this.failed = 0;
+        this.cancelled = false;
         this.finishes.length = 0;
       }
       const controller = new AbortController();
@@ -230,7 +241,7 @@ export class Runner {
     if (this.running.size === 0 && this.started > 0 && this.next() === undefined) {
       const seconds = (performance.now() - this.started) / 1000;
       this.started = 0;
-      this.events.onFinished(this.photos, seconds, this.failed);
+      this.events.onFinished({ photos: this.photos, failed: this.failed, seconds, cancelled: this.cancelled });
       this.events.onProgress();
     }
   }
