@@ -120,7 +120,9 @@ func TestOpenCLIPConfigErrors(t *testing.T) {
 		{"mlp", nil, object{"mlp_ratio": -1}, nil, nil, "vision_cfg.width times mlp_ratio is 0"},
 		{"not square", nil, object{"image_size": []int{224, 336}}, nil, nil, "vision_cfg.image_size is [224 336]: want a square"},
 		{"not a size", nil, object{"image_size": []string{"224"}}, nil, nil, `vision_cfg.image_size is ["224"]: want a list of numbers`},
-		{"not a number", nil, object{"width": "768"}, nil, nil, `vision_cfg.width is "768": want a number`},
+		{"not a number", nil, object{"width": "768"}, nil, nil, `vision_cfg.width is "768": want a whole number`},
+		{"not whole", nil, object{"width": 768.5}, nil, nil, "vision_cfg.width is 768.5: want a whole number"},
+		{"ratio", nil, object{"mlp_ratio": "4"}, nil, nil, `vision_cfg.mlp_ratio is "4": want a number`},
 		{"not true or false", object{"quick_gelu": "yes"}, nil, nil, nil, `model_cfg.quick_gelu is "yes": want true or false`},
 		{"no projection", object{"embed_dim": nil}, nil, nil, nil, "embed_dim is 0: want 1"},
 		{"bilinear", nil, nil, nil, object{"interpolation": "bilinear"}, `preprocess_cfg.interpolation is "bilinear": want "bicubic"`},
@@ -223,4 +225,22 @@ func TestOpenCLIPLoadError(t *testing.T) {
 	_, err := c.Load("text_model.encoder.layers.0.self_attn.v_proj.weight")
 	require.ErrorContains(t, err, `open_clip_model.safetensors: "transformer.resblocks.0.attn.in_proj_weight" holds`)
 	require.ErrorContains(t, err, "at element 2053: want finite values")
+}
+
+// FuzzReadConfig: no configuration makes the reader panic, and what it accepts has towers.
+func FuzzReadConfig(f *testing.F) {
+	f.Add([]byte(`{"model_cfg": {"embed_dim": 512, "vision_cfg": {"image_size": [224, 224], "head_width": 64}, "text_cfg": {"mlp_ratio": 1e300}}}`))
+	f.Add([]byte(`{"model_cfg": {"embed_dim": 1, "vision_cfg": {"head_width": -1, "norm_kwargs": []}, "text_cfg": null}, "preprocess_cfg": [1]}`))
+	f.Add([]byte(`{"model_type": "clip", "text_config_dict": {"hidden_size": 8}, "vision_config_dict": {}, "text_config": 3}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, name := range []string{configFile, openCLIPConfigFile} {
+			c, err := ReadConfig(name, b)
+			if err != nil {
+				continue
+			}
+			for _, n := range []int{c.ProjectionDim, c.Vision.Heads, c.Vision.IntermediateSize, c.Vision.PatchSize, c.Text.Layers, c.Text.ContextLength} {
+				require.True(t, n > 0 && n <= maxSize, "%s: %d", name, n)
+			}
+		}
+	})
 }

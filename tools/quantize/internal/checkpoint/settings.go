@@ -38,7 +38,9 @@ func (s *settings) take(key string, v any) bool {
 
 func kindOf(v any) string {
 	switch v.(type) {
-	case *int, *float64:
+	case *int:
+		return "a whole number"
+	case *float64:
 		return "a number"
 	case *bool:
 		return "true or false"
