@@ -13,29 +13,39 @@ type ImageEncoder struct {
 	// T = patches + 1, W = width
 	x      []float32 // (T, W) residual stream
 	h      []float32 // (T, W) normalised
-	qkv    []float32 // (T, 3W)
+	qkv    []float32 // (T, 3W); (3·heads, T, W/heads) where attention is by integers
 	att    []float32 // (T, W) heads' outputs
-	hidden []float32 // (T, intermediate)
-	keys   []float32 // (W/heads, T) one head's keys, transposed
-	scores []float32 // (T, T) one head's attention
+	hidden []float32 // (mlpRows, intermediate), or patches before the first layer
+	keys   []float32 // (W/heads, T) one head's keys, transposed; not by integers
+	scores []float32 // (T, T) one head's attention; not by integers
 	out    []float32 // (projection)
 	ws     workspace
+	heads  kernel.AttentionScratch
+}
+
+// integers reports whether attention's products are integers, as they are with
+// int8 weights and heads that kernel.Attend takes.
+func (m *Model) integers() bool {
+	return m.visionLayers[0].qkv.w != nil && m.Vision.Width/m.Vision.Heads%8 == 0
 }
 
 // NewImageEncoder returns an encoder with its buffers.
 func (m *Model) NewImageEncoder() *ImageEncoder {
 	t, w := m.Patches()+1, m.Vision.Width
-	return &ImageEncoder{
+	e := &ImageEncoder{
 		m:      m,
 		x:      make([]float32, t*w),
 		h:      make([]float32, t*w),
 		qkv:    make([]float32, t*3*w),
 		att:    make([]float32, t*w),
-		hidden: make([]float32, t*m.Vision.Intermediate),
-		keys:   make([]float32, w/m.Vision.Heads*t),
-		scores: make([]float32, t*t),
+		hidden: make([]float32, min(t, mlpRows)*max(m.Vision.Intermediate, m.patch.in)),
 		out:    make([]float32, m.ProjectionDim),
 	}
+	if !m.integers() {
+		e.keys = make([]float32, w/m.Vision.Heads*t)
+		e.scores = make([]float32, t*t)
+	}
+	return e
 }
 
 // Begin takes a photo as normalised planes (3, image size, image size) and
@@ -47,20 +57,20 @@ func (e *ImageEncoder) Begin(planes []float32) error {
 		return errs.New("image: ", len(planes), " values, want 3 × ", size, " × ", size)
 	}
 	side, n := size/p, m.Patches()
-	// the hidden buffer may be too small for the patches of a narrow tower
-	patches := grow(e.hidden, n*m.patch.in)
-	i := 0
-	for py := range side {
-		for px := range side {
+	for first := 0; first < n; first += mlpRows {
+		rows := min(mlpRows, n-first)
+		at := 0
+		for i := first; i < first+rows; i++ {
+			py, px := i/side*p, i%side*p
 			for c := range 3 {
 				for y := range p {
-					at := c*size*size + (py*p+y)*size + px*p
-					i += copy(patches[i:], planes[at:at+p])
+					from := (c*size+py+y)*size + px
+					at += copy(e.hidden[at:], planes[from:from+p])
 				}
 			}
 		}
+		m.patch.forward(e.x[(1+first)*w:], e.hidden, rows, &e.ws)
 	}
-	m.patch.forward(e.x[w:], patches, n, &e.ws)
 	copy(e.x[:w], m.classEmbedding)
 	kernel.Add(e.x, m.visionPosition)
 	m.preNorm.forward(e.x, e.x, n+1)
@@ -80,13 +90,22 @@ func (e *ImageEncoder) Step() (done bool) {
 	last := e.next == len(m.visionLayers)
 
 	y.norm1.forward(e.h, e.x, t)
-	y.qkv.forward(e.qkv, e.h, t, &e.ws)
+	integers := m.integers()
+	if integers {
+		y.qkv.forwardHeads(e.qkv, e.h, t, w/m.Vision.Heads, &e.ws)
+	} else {
+		y.qkv.forward(e.qkv, e.h, t, &e.ws)
+	}
 	// Only the class token is read after the last layer.
 	rows := t
 	if last {
 		rows = 1
 	}
-	e.attend(rows)
+	if integers {
+		e.attendIntegers(rows)
+	} else {
+		e.attend(rows)
+	}
 	y.finish(e.x, e.att, e.h, e.hidden, rows, m.Vision.Activation, &e.ws)
 	if !last {
 		return false
@@ -107,6 +126,16 @@ func (e *ImageEncoder) attend(rows int) {
 		kernel.Gemm(e.scores, t, q, 3*w, e.keys, t, rows, t, d)
 		kernel.Softmax(e.scores, t, rows, t, inverseSqrt(d))
 		kernel.Gemm(e.att[head*d:], w, e.scores, t, v, 3*w, rows, d, t)
+	}
+}
+
+// attendIntegers is attend for queries, keys and values by head.
+func (e *ImageEncoder) attendIntegers(rows int) {
+	t, w, heads := e.m.Patches()+1, e.m.Vision.Width, e.m.Vision.Heads
+	d := w / heads
+	for head := range heads {
+		q, k, v := e.qkv[head*t*d:], e.qkv[(heads+head)*t*d:], e.qkv[(2*heads+head)*t*d:]
+		kernel.Attend(e.att[head*d:], w, q, k, v, rows, t, d, inverseSqrt(d), &e.heads)
 	}
 }
 

@@ -56,6 +56,17 @@ func (l *linear) apply(y, x []float32, m int, add bool, ws *workspace) {
 	kernel.Linear(y, l.out, ws.q, ws.rowScale, ws.rowMin, l.w, l.scale, l.sum, l.bias, m, l.out, k, add, &ws.kernel)
 }
 
+// forwardHeads sets y to the layer's outputs for x (m, in), divided into
+// matrices (m, d). The weights are int8.
+func (l *linear) forwardHeads(y, x []float32, m, d int, ws *workspace) {
+	k := kernel.PadK(l.in)
+	ws.q = grow(ws.q, m*k)
+	ws.rowScale = grow(ws.rowScale, m)
+	ws.rowMin = grow(ws.rowMin, m)
+	kernel.QuantizeRows(ws.q, ws.rowScale, ws.rowMin, x, m, l.in)
+	kernel.LinearHeads(y, d, ws.q, ws.rowScale, ws.rowMin, l.w, l.scale, l.sum, l.bias, m, l.out, k, &ws.kernel)
+}
+
 func (l *linear) applyFloat(y, x []float32, m int, add bool, ws *workspace) {
 	dst := y[:m*l.out]
 	if add {
@@ -93,15 +104,24 @@ type layer struct {
 }
 
 // finish adds the output of attention, att (m, width), and then the MLP to the
-// residual stream x (m, width). h (m, width) and hidden (m, intermediate) are
-// overwritten.
+// residual stream x (m, width). h (m, width) and hidden (at most mlpRows,
+// intermediate) are overwritten.
 func (y *layer) finish(x, att, h, hidden []float32, m int, a Activation, ws *workspace) {
 	y.out.accumulate(x, att, m, ws)
-	y.norm2.forward(h, x, m)
-	y.fc1.forward(hidden, h, m, ws)
-	activate(a, hidden[:m*y.fc1.out])
-	y.fc2.accumulate(x, hidden, m, ws)
+	// Some rows at a time, so that what they expand to stays in the cache.
+	w := y.fc2.out
+	for ; m > 0; m -= mlpRows {
+		rows := min(m, mlpRows)
+		y.norm2.forward(h, x, rows)
+		y.fc1.forward(hidden, h, rows, ws)
+		activate(a, hidden[:rows*y.fc1.out])
+		y.fc2.accumulate(x, hidden, rows, ws)
+		x = x[rows*w:]
+	}
 }
+
+// mlpRows is the number of rows that pass through an MLP at a time.
+const mlpRows = 64
 
 func activate(a Activation, x []float32) {
 	if a == GELU {

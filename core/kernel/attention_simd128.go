@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 func quantizeKeys(w []int8, scale, sum, x []float32, n, d int) {
 	dp := PadK(d)
 	for j := range n {
@@ -34,6 +36,23 @@ func quantizeValues(w []int8, scale, x []float32, n, d int) {
 				w[packedAt(c+lane, t, np)], _ = roundS8(x[t*d+c+lane], inv[lane])
 			}
 		}
+	}
+}
+
+func linearHeads(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch) {
+	if m == 0 || n == 0 || k == 0 {
+		linearGeneric(y, d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, false, s)
+		return
+	}
+	p := packLeft(a, m, k, s)
+	t := tile{ldy: 4 * d, k: k, rowScale: &rowScale[0], rowMin: &rowMin[0]}
+	for j := 0; j < n; j += panelRows {
+		t.w, t.y = p.panel(w[j*k:], k), unsafe.Pointer(&y[j/d*d*m+j%d])
+		t.colScale, t.colSum = &colScale[j], &colSum[j]
+		if bias != nil {
+			t.bias = &bias[j]
+		}
+		p.rows(&t, m)
 	}
 }
 

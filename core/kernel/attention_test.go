@@ -61,6 +61,38 @@ func plainAttend(out []float32, ldo int, q, k, v []float32, rows, tokens, d int,
 	}
 }
 
+func TestLinearHeads(t *testing.T) {
+	r := rand.New(rand.NewPCG(newSeed(t), 23))
+	var s Scratch
+	for _, m := range []int{1, 2, 7} {
+		for _, c := range []struct{ d, heads int }{{8, 1}, {8, 3}, {16, 2}, {24, 3}, {64, 2}} {
+			const k = 32
+			n := c.d * c.heads
+			a, w := make([]uint8, m*k), Pack(weights(r, fillS8, n, k), n, k)
+			fillU7(r, a)
+			rowScale, rowMin, bias := floats(r, m).data(), floats(r, m).data(), floats(r, n).data()
+			colScale, colSum := floats(r, n).data(), floats(r, n).data()
+			y, whole := guard(m*n, floatGuard), make([]float32, m*n)
+			LinearHeads(y.data(), c.d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, &s)
+			linearGeneric(whole, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, false, &s)
+			want := make([]float32, 0, m*n)
+			for head := range c.heads {
+				for i := range m {
+					want = append(want, whole[i*n+head*c.d:i*n+(head+1)*c.d]...)
+				}
+			}
+			what := fmt.Sprintf("%d heads of %d", c.heads, c.d)
+			require.NoError(t, firstError(sameBits(what, y.data(), want), y.check(what)))
+		}
+	}
+	f := func(n int) []float32 { return make([]float32, n) }
+	for _, d := range []int{0, 4, 16} {
+		assert.PanicsWithValue(t, badHead, func() {
+			LinearHeads(f(24), d, make([]uint8, 16), f(1), f(1), make([]int8, PanelLen(24, 16)), f(24), f(24), nil, 1, 24, 16, &s)
+		})
+	}
+}
+
 func TestAttend(t *testing.T) {
 	r := rand.New(rand.NewPCG(newSeed(t), 20))
 	var s AttentionScratch

@@ -72,6 +72,22 @@ func Linear(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int
 	linear(y, ldy, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
 }
 
+// LinearHeads is Linear to an output whose columns are divided into heads of d:
+// y is n/d matrices (m×d), one after another. n is a multiple of d, d of 8.
+func LinearHeads(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch) {
+	if k%Align != 0 {
+		panic(badPad)
+	}
+	if d%8 != 0 || d == 0 || n%d != 0 {
+		panic(badHead)
+	}
+	checkMatrix(len(y), n, m, n, shortDst)
+	checkMatrix(len(a), k, m, k, shortSrc)
+	checkPanels(len(w), n, k)
+	checkScales(rowScale, rowMin, colScale, colSum, bias, m, n)
+	linearHeads(y, d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, s)
+}
+
 // checkPanels panics where there are fewer than n rows of weights in panels.
 func checkPanels(have, n, k int) {
 	if n < 0 {

@@ -101,7 +101,7 @@ func sweepLinear(impl implementation, seed uint64) error {
 		}
 	}
 	// Several blocks of rows.
-	return checkLinear(impl, r, 71, 9, 16384, 0, &s)
+	return checkLinear(impl, r, 18, 3, 16384, 0, &s)
 }
 
 // sweepGemmU7S8 holds impl to the generic kernel over shapes around the tile.

@@ -29,10 +29,11 @@ func Name() string { return name() }
 // Scratch holds work buffers that grow to the largest product seen and are
 // never shrunk. The zero value is ready. It serves one call at a time.
 type Scratch struct {
-	a16  []int16 // left operand, widened
-	acc  []int32 // integer results
-	edge []int32 // bits of the results of tiles that reach over the edge
-	a8   []uint8 // left operand with zero rows up to a tile's number
+	a16   []int16   // left operand, widened
+	acc   []int32   // integer results
+	edge  []int32   // bits of the results of tiles that reach over the edge
+	whole []float32 // a result that is to be divided
+	a8    []uint8   // left operand with zero rows up to a tile's number
 }
 
 // grow returns b with length n, keeping nothing of its contents.
