@@ -31,21 +31,24 @@ type TextEncoder struct {
 	qkv    []float32 // (N, 3W)
 	att    []float32 // (N, W)
 	hidden []float32 // (N, intermediate)
-	scores []float32 // (context)
-	path   []int32   // (context) rows from a start to a token
+	scores []float32 // (heads, context) at most
+	path   []run     // (context) the last ones lead from a start to a token
 	out    []float32 // (texts, projection)
 	ws     workspace
 }
 
 type childKey struct{ parent, token int32 }
 
+// run is a number of rows that follow one another.
+type run struct{ first, rows int }
+
 // NewTextEncoder returns an encoder; its buffers grow with the batches.
 func (m *Model) NewTextEncoder() *TextEncoder {
 	return &TextEncoder{
 		m:      m,
 		child:  make(map[childKey]int32),
-		scores: make([]float32, m.ContextLength),
-		path:   make([]int32, m.ContextLength),
+		scores: make([]float32, m.Text.Heads*m.ContextLength),
+		path:   make([]run, m.ContextLength),
 	}
 }
 
@@ -159,28 +162,41 @@ func (e *TextEncoder) Step() (done bool) {
 func (e *TextEncoder) attend(dst, row int) {
 	w, heads := e.m.Text.Width, e.m.Text.Heads
 	d, n := w/heads, int(e.depth[row])+1
-	path := e.path[:n]
-	for i, r := n-1, int32(row); i >= 0; i-- {
-		path[i] = r
-		r = e.parent[r]
+	scores := e.scores[:heads*n]
+	path := e.runsTo(row)
+	for head := range heads {
+		q, to := e.qkv[row*3*w+head*d:][:d], scores[head*n:]
+		for _, r := range path {
+			kernel.Dots(to[:r.rows], q, e.qkv[r.first*3*w+w+head*d:], 3*w)
+			to = to[r.rows:]
+		}
 	}
-	scale := inverseSqrt(d)
+	kernel.Softmax(scores, n, heads, n, inverseSqrt(d))
 	out := e.att[dst*w : (dst+1)*w]
 	clear(out)
-	scores := e.scores[:n]
 	for head := range heads {
-		at := head * d
-		q := e.qkv[row*3*w+at : row*3*w+at+d]
-		for i, r := range path {
-			k := int(r)*3*w + w + at
-			scores[i] = kernel.Dot(q, e.qkv[k:k+d])
-		}
-		kernel.Softmax(scores, n, 1, n, scale)
-		for i, r := range path {
-			v := int(r)*3*w + 2*w + at
-			kernel.Axpy(out[at:at+d], scores[i], e.qkv[v:v+d])
+		y, weights := out[head*d:][:d], scores[head*n:]
+		for _, r := range path {
+			kernel.Combine(y, weights[:r.rows], e.qkv[r.first*3*w+2*w+head*d:], 3*w)
+			weights = weights[r.rows:]
 		}
 	}
+}
+
+// runsTo returns the rows from a start to the given row, in runs of rows that
+// follow one another. It is overwritten by the next call.
+func (e *TextEncoder) runsTo(row int) []run {
+	at := len(e.path)
+	for r := int32(row); r >= 0; {
+		end := r
+		for e.parent[r] == r-1 && r > 0 {
+			r--
+		}
+		at--
+		e.path[at] = run{int(r), int(end-r) + 1}
+		r = e.parent[r]
+	}
+	return e.path[at:]
 }
 
 // Embedding returns the unit-length embedding (projection) of text i after the

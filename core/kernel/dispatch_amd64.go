@@ -39,6 +39,8 @@ type kernelSet struct {
 	axpy           func(y []float32, a float32, x []float32)
 	scale          func(x []float32, a float32)
 	dot            func(a, b []float32) float32
+	dots           func(dst, q, rows []float32, ld int)
+	combine        func(y, a, rows []float32, ld int)
 	softmaxRow     func(x []float32, scale float32)
 	quickGELU      func(x []float32)
 	gelu           func(x []float32)
@@ -48,17 +50,17 @@ type kernelSet struct {
 var sets = [...]kernelSet{
 	levelGeneric: {
 		gemmU7S8Generic, linearGeneric, gemmGeneric, quantizeRowsGeneric, dequantizeRowsGeneric,
-		addGeneric, axpyGeneric, scaleGeneric, dotGeneric,
+		addGeneric, axpyGeneric, scaleGeneric, dotGeneric, dotsGeneric, combineGeneric,
 		softmaxRowGeneric, quickGELUGeneric, geluGeneric, layerNormRowGeneric,
 	},
 	levelAVX2: {
 		gemmU7S8Tiles, linearTiles, gemmTiles, quantizeRowsAVX2, dequantizeRowsAVX2,
-		addAVX2, axpyAVX2, scaleAVX2, dotAVX2,
+		addAVX2, axpyAVX2, scaleAVX2, dotAVX2, dotsVectors, combineVectors,
 		softmaxRowAVX2, quickGELUAVX2, geluAVX2, layerNormRowAVX2,
 	},
 	levelAVX512: {
 		gemmU7S8Tiles, linearTiles, gemmTiles, quantizeRowsAVX2, dequantizeRowsAVX2,
-		addAVX2, axpyAVX2, scaleAVX2, dotAVX2,
+		addAVX2, axpyAVX2, scaleAVX2, dotAVX2, dotsVectors, combineVectors,
 		softmaxRowAVX2, quickGELUAVX2, geluAVX2, layerNormRowAVX2,
 	},
 }
@@ -87,6 +89,8 @@ func add(y, x []float32)                       { sets[active].add(y, x) }
 func axpy(y []float32, a float32, x []float32) { sets[active].axpy(y, a, x) }
 func scale(x []float32, a float32)             { sets[active].scale(x, a) }
 func dot(a, b []float32) float32               { return sets[active].dot(a, b) }
+func dots(dst, q, rows []float32, ld int)      { sets[active].dots(dst, q, rows, ld) }
+func combine(y, a, rows []float32, ld int)     { sets[active].combine(y, a, rows, ld) }
 func softmaxRow(x []float32, scale float32)    { sets[active].softmaxRow(x, scale) }
 func quickGELU(x []float32)                    { sets[active].quickGELU(x) }
 func gelu(x []float32)                         { sets[active].gelu(x) }

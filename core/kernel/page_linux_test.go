@@ -52,7 +52,10 @@ func atPageEnd(t *testing.T) {
 // access of memory faults.
 func TestSweepsAtPageEnd(t *testing.T) {
 	atPageEnd(t)
-	require.NotPanics(t, func() { require.NoError(t, sweep(dispatched, newSeed(t))) })
+	require.NotPanics(t, func() {
+		require.NoError(t, sweep(dispatched, newSeed(t)))
+		require.NoError(t, sweepRuns(newSeed(t)))
+	})
 }
 
 // TestPageEndFaults reads and writes the element after a buffer.

@@ -1,0 +1,6 @@
+//go:build !goexperiment.simd || !(wasm || amd64)
+
+package kernel
+
+func dots(dst, q, rows []float32, ld int)  { dotsGeneric(dst, q, rows, ld) }
+func combine(y, a, rows []float32, ld int) { combineGeneric(y, a, rows, ld) }
