@@ -1,6 +1,8 @@
-// Command quantize turns a full-precision CLIP checkpoint in the Hugging Face layout into browser weights, and label
-// packs into embeddings that belong to them. It can measure what is lost, and refuse to lose too much.
+// Command quantize turns a full-precision CLIP checkpoint, in Hugging Face's layout or open_clip's, into browser weights, and
+// label packs into embeddings that belong to them. It can measure what is lost, and refuse to lose too much; and it can
+// download public checkpoints.
 //
+//	go run ./tools/quantize fetch openai-b32 -out clip
 //	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
 //	go run ./tools/quantize -in clip -out weights -scheme w4a7 -labels pets.json -photos holidays \
 //	    -report report.json -max-loss cosine=0.985,agreement=0.95
@@ -80,7 +82,7 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	flags.SetOutput(io.Discard) // run writes errors, once
 	o := &convert.Options{}
 	var scheme string
-	flags.StringVar(&o.In, "in", "", "checkpoint `directory` in the Hugging Face layout")
+	flags.StringVar(&o.In, "in", "", "checkpoint `directory`, in Hugging Face's layout or open_clip's")
 	flags.StringVar(&o.Out, "out", "", "`directory` to write to")
 	flags.Func("labels", "label pack `file` to copy and to precompute embeddings for; repeat for several", func(s string) error {
 		o.Labels = append(o.Labels, s)
