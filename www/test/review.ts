@@ -462,7 +462,7 @@ const hooks = {
   works: () => session!.works,
   info: () => session!.info,
   summary,
-  add: (n: number, bytes = 0): void => void review.add(Array.from({ length: n }, (_, i) => item(`album/photo ${i}.jpg`, `content ${i}`.padEnd(bytes)))),
+  add: (n: number): void => void review.add(Array.from({ length: n }, (_, i) => item(`album/photo ${i}.jpg`, `content ${i}`))),
   answerAll: (): void => review.batch(() => [...review.items()].forEach(({ id }) => review.answered(id, madeAnswer(random(id))))),
   answerOf: (id: number): string => {
     const answer = review.answer(id)!;

@@ -24,7 +24,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -720,17 +719,37 @@ func TestReviewWithoutStorage(t *testing.T) {
 	b.do(`new Promise((ok, no) => { const r = indexedDB.deleteDatabase("ecor /"); r.onsuccess = () => ok(); r.onerror = no; })`)
 	works("closed")
 
-	// No space for images: decisions still fit.
+	// What cannot be read is not written over.
 	b.visit()
 	require.Empty(t, ask[[]stored](b, "open"))
-	quota := 3e6 + eval[float64](b.page, `navigator.storage.estimate().then((e) => e.usage)`)
-	_, err := chromedp.Call(b.ctx, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{Origin: strings.TrimSuffix(b.url, "/"), QuotaSize: &quota})
-	require.NoError(t, err)
-	b.act("add", 5, 2<<20)
+	b.act("add", 1)
+	b.act("mark", []int{1}, "reject")
+	b.act("flush")
+	b.visit()
+	b.do(`globalThis.getAll = IDBObjectStore.prototype.getAll; IDBObjectStore.prototype.getAll = () => { throw new Error("broken"); }; null`)
+	require.Empty(t, ask[[]stored](b, "open"))
+	b.do(`IDBObjectStore.prototype.getAll = getAll; null`)
+	works("failed")
+	b.visit()
+	kept := ask[[]stored](b, "open")
+	require.Len(t, kept, 1)
+	assert.Equal(t, "reject", kept[0].Decision)
+
+	// No space for images: decisions still fit.
+	b.visit()
+	require.Len(t, ask[[]stored](b, "open"), 1)
+	b.do(`{
+		const { put } = IDBObjectStore.prototype;
+		IDBObjectStore.prototype.put = function (value, ...key) {
+			if (value instanceof Blob) throw new DOMException("no space", "QuotaExceededError");
+			return put.call(this, value, ...key);
+		};
+	}`)
+	b.act("add", 5)
 	b.act("keepImages", true)
 	works("quota")
 	b.visit()
-	items := ask[[]stored](b, "open")
-	require.NotEmpty(t, items)
-	assert.Equal(t, "keep", items[0].Decision)
+	kept = ask[[]stored](b, "open")
+	require.NotEmpty(t, kept)
+	assert.Equal(t, "keep", kept[0].Decision)
 }

@@ -199,6 +199,7 @@ export async function zipInto(sink: Sink, review: Review, plan: readonly Place[]
     } catch (e) {
       signal?.throwIfAborted();
       out.push({ ...place, result: "failed", problem: fileProblem(e) });
+      onProgress?.(out.length, plan.length);
       continue;
     }
     await zip.add(`${place.folder}/${place.name}`, new Date(file.lastModified), file, crc);

@@ -7,7 +7,8 @@ const stores = ["info", "items", "marks", "images", "folders"] as const;
 type StoreName = (typeof stores)[number];
 
 const itemsAtOnce = 200; // read in one go
-const lockTimeout = 2000; // milliseconds until another tab is believed to keep the session
+const lockTries = 20; // until another tab is believed to keep the session
+const lockPause = 100; // milliseconds between them
 
 /** Name of the database of a site whose folder has the URL base. */
 export function databaseName(base: string): string {
@@ -53,11 +54,22 @@ async function lock(name: string): Promise<(() => void) | undefined> {
   if (!locks) {
     return () => {};
   }
+  // A tab that is being reloaded gives its lock back soon. Tries are counted,
+  // not timed: on a busy device an answer alone may take seconds.
+  for (let tries = lockTries; ; tries--) {
+    const release = await tryLock(locks, name);
+    if (release || tries === 0) {
+      return release;
+    }
+    await new Promise((resolve) => setTimeout(resolve, lockPause));
+  }
+}
+
+function tryLock(locks: LockManager, name: string): Promise<(() => void) | undefined> {
   return new Promise((resolve) => {
     locks
-      // A tab that is being reloaded gives its lock back soon.
-      .request(name, { signal: AbortSignal.timeout(lockTimeout) }, () => new Promise<void>((release) => resolve(release)))
-      .catch((e: unknown) => resolve((e as Error).name === "TimeoutError" || (e as Error).name === "AbortError" ? undefined : () => {}));
+      .request(name, { ifAvailable: true }, (lock) => (lock ? new Promise<void>((release) => resolve(release)) : resolve(undefined)))
+      .catch(() => resolve(() => {}));
   });
 }
 
@@ -142,7 +154,7 @@ class Store implements SessionStore {
       ]);
       return { info, marks, images, folders };
     } catch (e) {
-      this.tell(problemOf(e), String(e));
+      this.giveUp(e);
       return nothing.load();
     }
   }
@@ -159,8 +171,13 @@ class Store implements SessionStore {
         last = some[some.length - 1]!.id;
       }
     } catch (e) {
-      this.tell(problemOf(e), String(e));
+      this.giveUp(e);
     }
+  }
+
+  /** Ends keeping: what cannot be read must not be written over. */
+  private giveUp(e: unknown): void {
+    this.stop(problemOf(e), String(e));
   }
 
   async write(change: Write): Promise<boolean> {
