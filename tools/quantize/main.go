@@ -94,7 +94,10 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	flags.BoolVar(&o.Embed4, "embed4", false, "store the token embedding in four bits, too, with w4a7")
 	flags.Float64Var(&o.Alpha, "smooth-alpha", 0.5, "SmoothQuant's migration strength, 0 to 1; used where ranges of activations are known, from -photos or a calibration.json")
 	flags.StringVar(&o.Photos, "photos", "", "`folder` of photos: every second one calibrates the image tower, the others are compared with float32. Prompts of the label packs are dealt out in the same way")
-	flags.StringVar(&o.Accuracy, "accuracy", "", "`folder` with a folder of photos for each category: top-1 accuracy is measured on them")
+	flags.Func("accuracy", "`folder` with a folder of photos for each category: top-1 accuracy is measured on them; repeat for several", func(s string) error {
+		o.Accuracy = append(o.Accuracy, s)
+		return nil
+	})
 	flags.IntVar(&o.Calibrate, "calibrate", 64, "most photos, and a quarter of the most texts, to calibrate on; with 0, calibration.json is used and all photos are compared")
 	flags.IntVar(&o.Judge, "judge", 256, "most photos of -photos, and a quarter of the most texts, to compare")
 	flags.StringVar(&o.Report, "report", "", "`file` to write the figures to, as JSON")
@@ -139,7 +142,7 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 		return nil, fmt.Errorf("-judge is %d: want at least 1", o.Judge)
 	}
 	if o.Limits != nil {
-		if err := o.Limits.Need(o.Photos != "", len(o.Labels) > 0, o.Accuracy != ""); err != nil {
+		if err := o.Limits.Need(o.Photos != "", len(o.Labels) > 0, len(o.Accuracy) > 0); err != nil {
 			return nil, fmt.Errorf("-max-loss: %w", err)
 		}
 	}

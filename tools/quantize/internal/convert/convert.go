@@ -24,8 +24,8 @@ type Options struct {
 	Templates Templates
 
 	Photos    string         // folder of photos to calibrate on and to judge by, in turn; may be empty
-	Accuracy  string         // folder with a folder of photos for each category; may be empty
-	Calibrate int            // most photos to calibrate on
+	Accuracy  []string       // folders with a folder of photos for each category; may be empty
+	Calibrate int            // most photos to calibrate on; 0 leaves it to the checkpoint's calibration
 	Judge     int            // most photos to judge by
 	Report    string         // file for the figures; may be empty
 	Limits    *report.Limits // nil allows everything
@@ -33,7 +33,7 @@ type Options struct {
 
 // judges reports whether the weights' results are compared with the checkpoint's.
 func (o *Options) judges() bool {
-	return o.Report != "" || o.Photos != "" || o.Accuracy != "" || o.Limits != nil
+	return o.Report != "" || o.Photos != "" || len(o.Accuracy) > 0 || o.Limits != nil
 }
 
 // Result describes what was written.

@@ -28,18 +28,19 @@ type inputs struct {
 
 	photos  []string  // to judge by
 	prompts [][]int32 // to judge by
-	labeled []labeled // photos to measure accuracy on
-	classes []string  // their categories
+	sets    []labeledSet
 
 	spec      pixels.Spec
 	tokenizer *bpe.Tokenizer
 	context   int // tokens of the longest text
 }
 
-// labeled is a photo whose category is known.
-type labeled struct {
-	path     string
-	category int // index into classes
+// labeledSet is a folder of photos whose categories are known.
+type labeledSet struct {
+	dir        string
+	categories []string
+	photos     []string
+	category   []int // of each photo
 }
 
 // Bounds of the calibration's memory: the values of all activations at the widest place of a layer.
@@ -59,10 +60,12 @@ func readInputs(ctx context.Context, c *checkpoint.Checkpoint, o *Options, packs
 	if err := in.readTexts(c, o, packs, calibrates); err != nil {
 		return nil, err
 	}
-	if o.Accuracy != "" {
-		if err := in.readLabeled(o.Accuracy); err != nil {
+	for _, dir := range o.Accuracy {
+		set, err := readLabeled(dir)
+		if err != nil {
 			return nil, err
 		}
+		in.sets = append(in.sets, set)
 	}
 	if o.Photos == "" {
 		return in, nil
@@ -158,10 +161,11 @@ func (in *inputs) readTexts(c *checkpoint.Checkpoint, o *Options, packs []*label
 }
 
 // readLabeled finds the photos of a folder that has a folder for each category.
-func (in *inputs) readLabeled(dir string) error {
+func readLabeled(dir string) (labeledSet, error) {
+	set := labeledSet{dir: dir}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return set, err
 	}
 	for _, e := range entries {
 		if !e.IsDir() {
@@ -169,20 +173,21 @@ func (in *inputs) readLabeled(dir string) error {
 		}
 		files, err := photo.Expand([]string{filepath.Join(dir, e.Name())})
 		if err != nil {
-			return err
+			return set, err
 		}
 		if len(files) == 0 {
 			continue
 		}
-		for _, f := range files {
-			in.labeled = append(in.labeled, labeled{f, len(in.classes)})
+		for range files {
+			set.category = append(set.category, len(set.categories))
 		}
-		in.classes = append(in.classes, strings.ReplaceAll(e.Name(), "_", " "))
+		set.photos = append(set.photos, files...)
+		set.categories = append(set.categories, strings.ReplaceAll(e.Name(), "_", " "))
 	}
-	if len(in.classes) < 2 {
-		return fmt.Errorf("%s holds photos of %d categories: want a folder for each of at least 2", dir, len(in.classes))
+	if len(set.categories) < 2 {
+		return set, fmt.Errorf("%s holds photos of %d categories: want a folder for each of at least 2", dir, len(set.categories))
 	}
-	return nil
+	return set, nil
 }
 
 // read returns photos as the image tower's input. done gets one unit for each.

@@ -138,25 +138,24 @@ func (j *judge) agreement(ctx context.Context, o *Options, packs []*labels, f *r
 }
 
 func (j *judge) accuracy(ctx context.Context, o *Options, f *report.Fidelity) error {
-	if len(j.in.labeled) == 0 {
-		return nil
-	}
-	table, err := j.both(ctx, &kind{"category", j.in.classes, o.Templates.Category, explain.CategoryPrompt})
-	if err != nil {
-		return err
-	}
-	paths := make([]string, len(j.in.labeled))
-	for i, l := range j.in.labeled {
-		paths[i] = l.path
-	}
-	a := &report.Accuracy{Folder: o.Accuracy, Categories: len(j.in.classes), Photos: len(paths)}
-	f.Accuracy = a
-	return j.photos(ctx, "measuring accuracy", paths, func(i int, exact, quantized []float32) {
-		if report.Top1(j.logits(exact, table.exact)) == j.in.labeled[i].category {
-			a.Exact++
+	for _, set := range j.in.sets {
+		table, err := j.both(ctx, &kind{"category", set.categories, o.Templates.Category, explain.CategoryPrompt})
+		if err != nil {
+			return err
 		}
-		if report.Top1(j.logits(quantized, table.quantized)) == j.in.labeled[i].category {
-			a.Right++
+		a := report.Accuracy{Folder: set.dir, Categories: len(set.categories), Photos: len(set.photos)}
+		err = j.photos(ctx, "measuring accuracy on "+set.dir, set.photos, func(i int, exact, quantized []float32) {
+			if report.Top1(j.logits(exact, table.exact)) == set.category[i] {
+				a.Exact++
+			}
+			if report.Top1(j.logits(quantized, table.quantized)) == set.category[i] {
+				a.Right++
+			}
+		})
+		if err != nil {
+			return err
 		}
-	})
+		f.Accuracy = append(f.Accuracy, a)
+	}
+	return nil
 }

@@ -148,9 +148,10 @@ func TestSameBytesWithOneProcessor(t *testing.T) {
 // A loss that is greater than allowed leaves nothing, but the figures are there to be shown.
 func TestMaxLoss(t *testing.T) {
 	o := judged(t, quant.W8A7)
-	o.Accuracy = t.TempDir()
-	drawPhotos(t, filepath.Join(o.Accuracy, "grey_cat"), 5)
-	drawPhotos(t, filepath.Join(o.Accuracy, "zebra"), 4)
+	labelled := t.TempDir()
+	o.Accuracy = []string{labelled}
+	drawPhotos(t, filepath.Join(labelled, "grey_cat"), 5)
+	drawPhotos(t, filepath.Join(labelled, "zebra"), 4)
 	var err error
 	o.Limits, err = report.ParseLimits("cosine=0.999999,top1=0")
 	require.NoError(t, err)
@@ -162,7 +163,7 @@ func TestMaxLoss(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, entries)
 	require.NotNil(t, r.Fidelity)
-	assert.Equal(t, []int{9, 2}, []int{r.Fidelity.Accuracy.Photos, r.Fidelity.Accuracy.Categories})
+	assert.Equal(t, []int{9, 2}, []int{r.Fidelity.Accuracy[0].Photos, r.Fidelity.Accuracy[0].Categories})
 
 	o.Limits, err = report.ParseLimits("cosine=0.99,p1=0.98,agreement=0.5,top1=100")
 	require.NoError(t, err)
@@ -174,19 +175,22 @@ func TestMaxLoss(t *testing.T) {
 func TestAccuracyCountsLabels(t *testing.T) {
 	o := options(t, checkpointtest.Golden(t, "tiny"))
 	o.Scheme = quant.Float32
-	o.Accuracy = t.TempDir()
-	drawPhotos(t, filepath.Join(o.Accuracy, "cat"), 6)
-	drawPhotos(t, filepath.Join(o.Accuracy, "zebra"), 6)
+	dir := t.TempDir()
+	drawPhotos(t, filepath.Join(dir, "cat"), 6)
+	drawPhotos(t, filepath.Join(dir, "zebra"), 6)
+	o.Accuracy = []string{dir, dir}
 	r := convert(t, o)
-	a := r.Fidelity.Accuracy
-	assert.Equal(t, report.Accuracy{Folder: o.Accuracy, Categories: 2, Photos: 12, Exact: 6, Right: 6}, *a)
+	want := report.Accuracy{Folder: dir, Categories: 2, Photos: 12, Exact: 6, Right: 6}
+	assert.Equal(t, []report.Accuracy{want, want}, r.Fidelity.Accuracy)
+	total := r.Fidelity.Total()
+	assert.Equal(t, 24, total.Photos)
 	assert.Nil(t, r.Fidelity.Images)
 
-	o.Accuracy = filepath.Join(o.Accuracy, "cat")
+	o.Accuracy = []string{filepath.Join(dir, "cat")}
 	_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
 	require.ErrorContains(t, err, "holds photos of 0 categories: want a folder for each of at least 2")
 	o.Photos = t.TempDir()
-	o.Accuracy = ""
+	o.Accuracy = nil
 	_, err = Run(t.Context(), o, report.NewProgress(io.Discard))
 	require.ErrorContains(t, err, "holds 0 photos: want at least 2")
 }

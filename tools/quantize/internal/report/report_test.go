@@ -82,18 +82,18 @@ func TestLimitsCheck(t *testing.T) {
 	good := &Fidelity{
 		Images: &Cosines{10, 0.99, 0.9, 0.1}, Texts: &Cosines{10, 1, 1, 1},
 		Agreement: []Agreement{{"a.json", 4, 2, 2, 1}, {"b.json", 4, 0, 0, 0}},
-		Accuracy:  &Accuracy{"dir", 2, 100, 50, 49},
+		Accuracy:  []Accuracy{{"dir", 2, 50, 25, 22}, {"other", 2, 50, 25, 27}},
 	}
 	require.NoError(t, l.Check(good))
 	require.NoError(t, l.Check(&Fidelity{}))
 	err = l.Check(&Fidelity{
 		Texts:     &Cosines{10, 0.98, 0.8, 0.1},
 		Agreement: []Agreement{{"a.json", 4, 2, 4, 1}},
-		Accuracy:  &Accuracy{"dir", 2, 100, 50, 48},
+		Accuracy:  []Accuracy{{"dir", 2, 100, 50, 48}},
 	})
 	for _, want := range []string{
 		"mean cosine of texts is 0.98000, at least 0.99 is wanted", "first percentile of the cosines of texts is 0.80000",
-		"agreement with a.json is 0.25000", "top-1 accuracy on dir falls by 2.00 points, at most 1 are allowed",
+		"agreement with a.json is 0.25000", "top-1 accuracy falls by 2.00 points, at most 1 are allowed",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -104,13 +104,13 @@ func TestFidelityTable(t *testing.T) {
 	f := Fidelity{
 		Images:    &Cosines{3, 0.998, 0.99, 0.98},
 		Agreement: []Agreement{{"a.json", 4, 3, 2, 2}},
-		Accuracy:  &Accuracy{"dir", 2, 100, 50, 49},
+		Accuracy:  []Accuracy{{"dir", 2, 100, 50, 49}},
 	}
 	require.NoError(t, f.Table(&b))
 	assert.Equal(t, ""+
-		"cosine to float32    3 photos                    mean 0.99800                 1st percentile 0.99000  least 0.98000\n"+
-		"same top-1 category  a.json                      75.00 % (3/4) of all photos  100.00 % (2/2) where float32 leads by 0.5 logits or more\n"+
-		"top-1 accuracy       100 photos of 2 categories  float32 50.00 % (50/100)     quantized 49.00 % (49/100)\n", b.String())
+		"cosine to float32    3 photos           mean 0.99800                 1st percentile 0.99000  least 0.98000\n"+
+		"same top-1 category  a.json             75.00 % (3/4) of all photos  100.00 % (2/2) where float32 leads by 0.5 logits or more\n"+
+		"top-1 accuracy       dir, 2 categories  float32 50.00 % (50/100)     quantized 49.00 % (49/100)\n", b.String())
 }
 
 func TestBytes(t *testing.T) {

@@ -61,9 +61,9 @@ func (f *Fidelity) Table(w io.Writer) error {
 		fmt.Fprintf(t, "same top-1 category\t%s\t%s of all photos\t%s where float32 leads by %g logits or more\n",
 			a.Labels, share(a.Same, a.Photos), share(a.ClearSame, a.Clear), ClearMargin)
 	}
-	if a := f.Accuracy; a != nil {
-		fmt.Fprintf(t, "top-1 accuracy\t%d photos of %d categories\tfloat32 %s\tquantized %s\n",
-			a.Photos, a.Categories, share(a.Exact, a.Photos), share(a.Right, a.Photos))
+	for _, a := range f.Accuracy {
+		fmt.Fprintf(t, "top-1 accuracy\t%s, %d categories\tfloat32 %s\tquantized %s\n",
+			a.Folder, a.Categories, share(a.Exact, a.Photos), share(a.Right, a.Photos))
 	}
 	return t.Flush()
 }
