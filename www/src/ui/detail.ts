@@ -58,6 +58,7 @@ export class Detail {
       button({ className: "bare", title: strings.detail.next, onclick: () => events.onStep(1) }, icon("right")),
       this.bigButton,
     );
+    this.image.onerror = () => this.dropImage();
     this.show(undefined);
   }
 
@@ -99,6 +100,7 @@ export class Detail {
       this.url = "";
     }
     this.image.removeAttribute("src");
+    this.image.hidden = true;
   }
 
   /** Shows the thumbnail at once and the whole image where the person stays. */
@@ -130,6 +132,7 @@ export class Detail {
     const before = this.url;
     this.url = URL.createObjectURL(blob);
     this.image.src = this.url;
+    this.image.hidden = false;
     if (before) {
       URL.revokeObjectURL(before);
     }
@@ -148,7 +151,7 @@ export class Detail {
     const answer = this.review.answer(item.id);
     const verdict = this.verdict(item);
     if (!answer || !item.best) {
-      return [...this.status(item), verdict, facts, ...this.events.buttons()];
+      return [...this.status(item), verdict, this.buttons(), facts];
     }
     const scored = this.other ?? answer;
     const whole = weighed(scored);
@@ -162,7 +165,7 @@ export class Detail {
       make("p", { className: "answer" }, make("span", { className: "category" }, (share < sure ? strings.photo.unsure : "") + first.category), make("span", { className: "probability" }, strings.percent(share))),
       make("p", { className: "because" }, scored.method === "clip" ? strings.photo.noReasons : strings.because(first.rationales.slice(0, 2).map((r) => r.rationale))),
       verdict,
-      make("div", { className: "in-big row" }, ...this.events.buttons()),
+      this.buttons(),
       facts,
       this.categories(scored, whole, best.category),
       ...this.rationales(scored, whole, best),
@@ -170,6 +173,11 @@ export class Detail {
       this.table(scored, whole),
       ...this.timings(item),
     ];
+  }
+
+  /** Decisions, where the bar with them is covered. */
+  private buttons(): HTMLElement {
+    return make("div", { className: "in-big row" }, ...this.events.buttons());
   }
 
   /** What is said where there is no answer. */

@@ -1,11 +1,12 @@
-/** What the page says: one visible message at a time, and lines for screen readers. */
+/** What the page says: a line of news, lines about what went wrong, and lines for screen readers. */
 
 import { button, make } from "../dom";
 import * as strings from "../strings";
 import { icon } from "./icons";
 
 const spokenLines = 5; // kept
-const noticeTime = 10_000; // milliseconds that a notice without an action stays
+const noticeTime = 10_000; // milliseconds that news without an action stays
+const mostProblems = 3; // shown
 
 export interface Action {
   name: string;
@@ -13,23 +14,26 @@ export interface Action {
 }
 
 export class Messages {
-  /** The visible message. */
-  readonly element = make("div", { id: "message", hidden: true });
+  /** The visible lines. */
+  readonly element = make("div", { id: "message" });
   /** What only screen readers get; new lines are read out. */
   readonly spoken = make("div", { id: "live", className: "unseen", "aria-live": "polite" });
-
+  private news: HTMLElement | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Tells something that is good to know; with an action it stays until it is closed. */
+  /** Tells news, which take the place of those before; with an action they stay until they are closed. */
   tell(text: string, action?: Action): void {
-    this.show("notice", text, action);
+    this.clear();
+    this.news = this.show("news", text, action);
     if (!action) {
       this.timer = setTimeout(() => this.clear(), noticeTime);
     }
   }
 
-  /** Tells that something went wrong. */
+  /** Tells that something went wrong; it stays until it is closed. */
   problem(text: string, action?: Action): void {
+    const lines = [...this.element.querySelectorAll<HTMLElement>("[data-kind=problem]")];
+    lines.filter((line, i) => line.dataset["text"] === text || i <= lines.length - mostProblems).forEach((line) => line.remove());
     this.show("problem", text, action);
   }
 
@@ -41,18 +45,23 @@ export class Messages {
     }
   }
 
+  /** Takes the news away. */
   clear(): void {
-    this.element.hidden = true;
+    clearTimeout(this.timer);
+    this.news?.remove();
+    this.news = undefined;
   }
 
-  private show(kind: "notice" | "problem", text: string, action?: Action): void {
-    clearTimeout(this.timer);
-    this.element.dataset["kind"] = kind;
-    this.element.replaceChildren(
+  private show(kind: "news" | "problem", text: string, action?: Action): HTMLElement {
+    const close = () => line.remove();
+    const line = make(
+      "div",
+      { className: "message", "data-kind": kind, "data-text": text },
       make("p", { role: kind === "problem" ? "alert" : "status" }, text),
-      ...(action ? [button({ onclick: () => (this.clear(), action.run()) }, action.name)] : []),
-      button({ className: "bare", title: strings.common.close, onclick: () => this.clear() }, icon("close")),
+      ...(action ? [button({ onclick: () => (close(), action.run()) }, action.name)] : []),
+      button({ className: "bare", title: strings.common.close, onclick: close }, icon("close")),
     );
-    this.element.hidden = false;
+    this.element.append(line);
+    return line;
   }
 }

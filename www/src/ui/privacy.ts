@@ -77,7 +77,7 @@ export class PrivacyPanel {
     this.button.dataset["requests"] = String(network);
     this.button.replaceChildren(
       icon("shield"),
-      make("span", {}, make("strong", {}, strings.privacy.button), ` · ${strings.privacy.requests(network)}`),
+      make("span", {}, make("span", { className: "long" }, make("strong", {}, strings.privacy.button), " · "), strings.privacy.requests(network)),
     );
   }
 
