@@ -331,6 +331,21 @@ func TestDiskErrors(t *testing.T) {
 	assert.True(t, isFinal(err))
 }
 
+// A full disk is reported as such, at once, and leaves nothing under the file's name.
+func TestDiskFull(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full, which stands for a full disk")
+	}
+	s := newServer(t)
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink("/dev/full", filepath.Join(dir, model+"."+hexSHA256(s.files[model])[:12]+".part")))
+	_, err := s.fetch(t, dir)
+	require.ErrorContains(t, err, "acme/tiny@main: model.safetensors: ")
+	require.ErrorContains(t, err, "no space left on device")
+	assert.Len(t, s.contentRequests(model), 1, "no second attempt")
+	assert.NotContains(t, files(t, dir), model)
+}
+
 // Large files lie on other hosts, which have to be HTTPS.
 func TestRedirectToHTTPS(t *testing.T) {
 	s := newServer(t)

@@ -14,8 +14,7 @@ type Name struct {
 	Revision string // branch, tag, commit or refs/pr/NUMBER
 }
 
-// shortNames are repositories that hold safetensors, by what they hold. OpenAI's own repositories of the smaller models
-// have pickles only; timm's have the same weights.
+// shortNames are repositories with safetensors on their main branch, by what they hold. timm's have OpenAI's weights.
 var shortNames = map[string]string{
 	"datacomp-b32-256": "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
 	"openai-b16":       "timm/vit_base_patch16_clip_224.openai",
