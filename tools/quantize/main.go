@@ -6,6 +6,7 @@
 //	go run ./tools/quantize -in weights/ecor-mini -labels weights/labels/everyday.json -out dist/weights
 //	go run ./tools/quantize -in clip -out weights -scheme w4a7 -labels pets.json -photos holidays \
 //	    -report report.json -max-loss cosine=0.985,agreement=0.95
+//	go run ./tools/quantize schemes -in clip -labels pets.json -photos holidays
 package main
 
 import (
@@ -41,6 +42,9 @@ const (
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "fetch" {
 		return fetch(ctx, args[1:], stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "schemes" {
+		return schemes(ctx, args[1:], stdout, stderr)
 	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {

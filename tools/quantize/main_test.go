@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -91,4 +92,22 @@ func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	assert.Equal(t, exitOK, run(t.Context(), []string{"-h"}, &stdout, &stderr))
 	assert.Contains(t, stderr.String(), "-template-conditional")
+}
+
+func TestSchemesTable(t *testing.T) {
+	photos := filepath.Join("..", "..", "wasm", "host", "photo", "testdata", "photos")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"schemes", "-in", checkpointtest.Golden(t, "tiny"), "-photos", photos, "-calibrate", "4", "-judge", "4",
+		"-labels", filepath.Join("..", "..", "weights", "labels", "food.json")}, &stdout, &stderr)
+	require.Equal(t, exitOK, code, stderr.String())
+	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+	require.Len(t, lines, 2+len(schemeVariants))
+	for _, line := range lines {
+		assert.Equal(t, strings.Count(lines[0], "|"), strings.Count(line, "|"), line)
+	}
+	assert.Regexp(t, "^\\| `w8a7` \\| [0-9.]+ kB \\| [0-9.]+ kB \\| 1\\.00 \\| 0\\.9\\d+ / 0\\.9\\d+ \\|", lines[4])
+
+	stderr.Reset()
+	assert.Equal(t, exitFailed, run(t.Context(), []string{"schemes", "-in", checkpointtest.Golden(t, "tiny")}, &stdout, &stderr))
+	assert.Contains(t, stderr.String(), "schemes needs -photos and -labels")
 }
