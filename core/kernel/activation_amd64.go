@@ -32,7 +32,9 @@ func expAVX2(y, x []float32, scale, top float32) {
 	for len(y) >= 8 && len(x) >= 8 {
 		v := archsimd.LoadFloat32x8(x).Mul(scales).Sub(tops)
 		below := v.Less(archsimd.LoadFloat32x8Array(&c.lowest)).ToInt32x8()
-		v = archsimd.LoadFloat32x8Array(&c.highest).Min(v) // a NaN stays
+		// Unlike Min's, a comparison's result is known for a NaN: it stays.
+		highest := archsimd.LoadFloat32x8Array(&c.highest)
+		v = highest.IfElse(v.Greater(highest), v)
 		round := archsimd.LoadFloat32x8Array(&c.round)
 		t := v.Mul(archsimd.LoadFloat32x8Array(&c.log2e)).Add(round)
 		n := t.Sub(round)

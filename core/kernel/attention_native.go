@@ -1,4 +1,4 @@
-//go:build !wasm
+//go:build !wasm && !(amd64 && goexperiment.simd)
 
 package kernel
 
@@ -11,13 +11,7 @@ func quantizeValues(w []int8, scale, x []float32, n, d int) {
 }
 
 func linearHeads(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch) {
-	s.whole = grow(s.whole, m*n)
-	linear(s.whole, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, false, s)
-	for j := 0; j < n; j += d {
-		for i := range m {
-			copy(y[j*m+i*d:j*m+(i+1)*d], s.whole[i*n+j:])
-		}
-	}
+	linearHeadsGeneric(y, d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, s)
 }
 
 func softmaxU7(q []uint8, rowScale, x []float32, m, n int, scale float32) {

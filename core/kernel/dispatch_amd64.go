@@ -33,6 +33,10 @@ type kernelSet struct {
 	gemmU7S8       func(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch)
 	linear         func(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch)
 	gemm           func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int)
+	linearHeads    func(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch)
+	quantizeKeys   func(w []int8, scale, sum, x []float32, n, d int)
+	quantizeValues func(w []int8, scale, x []float32, n, d int)
+	softmaxU7      func(q []uint8, rowScale, x []float32, m, n int, scale float32)
 	quantizeRows   func(q []uint8, rowScale, rowMin []float32, x []float32, m, k int)
 	dequantizeRows func(y []float32, acc []int32, rowScale, rowMin, colScale, colSum, bias []float32, m, n int, accumulate bool)
 	add            func(y, x []float32)
@@ -49,17 +53,23 @@ type kernelSet struct {
 
 var sets = [...]kernelSet{
 	levelGeneric: {
-		gemmU7S8Generic, linearGeneric, gemmGeneric, quantizeRowsGeneric, dequantizeRowsGeneric,
+		gemmU7S8Generic, linearGeneric, gemmGeneric,
+		linearHeadsGeneric, quantizeKeysGeneric, quantizeValuesGeneric, softmaxU7Generic,
+		quantizeRowsGeneric, dequantizeRowsGeneric,
 		addGeneric, axpyGeneric, scaleGeneric, dotGeneric, dotsGeneric, combineGeneric,
 		softmaxRowGeneric, quickGELUGeneric, geluGeneric, layerNormRowGeneric,
 	},
 	levelAVX2: {
-		gemmU7S8Tiles, linearTiles, gemmTiles, quantizeRowsAVX2, dequantizeRowsAVX2,
+		gemmU7S8Tiles, linearTiles, gemmTiles,
+		linearHeadsTiles, quantizeKeysAVX2, quantizeValuesAVX2, softmaxU7AVX2,
+		quantizeRowsAVX2, dequantizeRowsAVX2,
 		addAVX2, axpyAVX2, scaleAVX2, dotAVX2, dotsVectors, combineVectors,
 		softmaxRowAVX2, quickGELUAVX2, geluAVX2, layerNormRowAVX2,
 	},
 	levelAVX512: {
-		gemmU7S8Tiles, linearTiles, gemmTiles, quantizeRowsAVX2, dequantizeRowsAVX2,
+		gemmU7S8Tiles, linearTiles, gemmTiles,
+		linearHeadsTiles, quantizeKeysAVX2, quantizeValuesAVX2, softmaxU7AVX2,
+		quantizeRowsAVX2, dequantizeRowsAVX2,
 		addAVX2, axpyAVX2, scaleAVX2, dotAVX2, dotsVectors, combineVectors,
 		softmaxRowAVX2, quickGELUAVX2, geluAVX2, layerNormRowAVX2,
 	},
@@ -75,6 +85,22 @@ func linear(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int
 
 func gemm(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {
 	sets[active].gemm(y, ldy, x, ldx, b, ldb, m, n, k)
+}
+
+func linearHeads(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch) {
+	sets[active].linearHeads(y, d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, s)
+}
+
+func quantizeKeys(w []int8, scale, sum, x []float32, n, d int) {
+	sets[active].quantizeKeys(w, scale, sum, x, n, d)
+}
+
+func quantizeValues(w []int8, scale, x []float32, n, d int) {
+	sets[active].quantizeValues(w, scale, x, n, d)
+}
+
+func softmaxU7(q []uint8, rowScale, x []float32, m, n int, scale float32) {
+	sets[active].softmaxU7(q, rowScale, x, m, n, scale)
 }
 
 func quantizeRows(q []uint8, rowScale, rowMin []float32, x []float32, m, k int) {

@@ -116,6 +116,16 @@ func linearTiles(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 		linearGeneric(y, ldy, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
 		return
 	}
+	linearBlocks(y, ldy, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, accumulate, s)
+}
+
+// linearBlocks divides the columns of y into matrices of d columns, one after
+// another, each with leading dimension ldy; d is n or a multiple of a tile's
+// columns.
+func linearBlocks(y []float32, ldy, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, accumulate bool, s *Scratch) {
+	if m == 0 {
+		return
+	}
 	rows, cols := active.tile()
 	whole := m - m%rows
 	s.padTail(a[whole*k:m*k], rows*k)
@@ -124,7 +134,7 @@ func linearTiles(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 		c.add = 1
 	}
 	for j := 0; j < n; j += cols {
-		i := 0
+		i, out := 0, y[j/d*m*ldy+j%d:]
 		if n-j >= cols {
 			c.colScale, c.colSum = &colScale[j], &colSum[j]
 			if bias != nil {
@@ -132,7 +142,7 @@ func linearTiles(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 			}
 			for ; i < whole; i += rows {
 				c.rowScale, c.rowMin = &rowScale[i], &rowMin[i]
-				active.linearTile(&y[i*ldy+j], 4*ldy, &a[i*k], k, &w[panelAt(j, k)], k, &c)
+				active.linearTile(&out[i*ldy], 4*ldy, &a[i*k], k, &w[panelAt(j, k)], k, &c)
 			}
 		}
 		end := min(j+cols, n)
@@ -143,7 +153,7 @@ func linearTiles(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 		for ; i < m; i += rows {
 			s.edgeTile(a, i, whole, w, j, k)
 			for r := range min(rows, m-i) {
-				to, from := y[(i+r)*ldy+j:(i+r)*ldy+end], s.edge[r*cols:r*cols+end-j]
+				to, from := out[(i+r)*ldy:(i+r)*ldy+end-j], s.edge[r*cols:r*cols+end-j]
 				dequantizeRowAVX2(to, from, rowScale[i+r], rowMin[i+r], colScale[j:end], colSum[j:end], edgeBias, accumulate)
 			}
 		}

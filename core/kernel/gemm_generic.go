@@ -34,3 +34,18 @@ func linearGeneric(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, 
 		dequantizeRowsGeneric(y[i*ldy:], s.acc[i*n:], rowScale[i:], rowMin[i:], colScale, colSum, bias, 1, n, accumulate)
 	}
 }
+
+func linearHeadsGeneric(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, k int, s *Scratch) {
+	s.whole = grow(s.whole, m*n)
+	linearGeneric(s.whole, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, false, s)
+	divide(y, s.whole, d, m, n)
+}
+
+// divide divides the columns of x (m×n) into matrices (m×d), one after another.
+func divide(y, x []float32, d, m, n int) {
+	for j := 0; j < n; j += d {
+		for i := range m {
+			copy(y[j*m+i*d:j*m+(i+1)*d], x[i*n+j:])
+		}
+	}
+}

@@ -93,3 +93,20 @@ func TestRandomShapes(t *testing.T) {
 	}
 	require.NoError(t, sweepRandom(dispatched, newSeed(t), rounds))
 }
+
+// TestNaNStays holds the functions with an exponential to NaN where the input is
+// NaN: a clamp by the processor's minimum would make a number of it.
+func TestNaNStays(t *testing.T) {
+	for _, n := range []int{8, 13, 32} {
+		for at := range n {
+			for name, f := range map[string]func(x []float32){
+				"GELU": GELU, "QuickGELU": QuickGELU, "Softmax": func(x []float32) { Softmax(x, n, 1, n, 1) },
+			} {
+				x := make([]float32, n)
+				x[at] = nan()
+				f(x)
+				require.True(t, x[at] != x[at], "%s of %d, NaN at %d", name, n, at)
+			}
+		}
+	}
+}

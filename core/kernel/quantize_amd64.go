@@ -50,26 +50,35 @@ func boundsAVX2(x []float32) (lo, hi float32) {
 func quantizeVectorsAVX2(q []uint8, x []float32, offset, inv float32) {
 	offsets, invs := archsimd.BroadcastFloat32x8(offset), archsimd.BroadcastFloat32x8(inv)
 	round := archsimd.BroadcastFloat32x8(roundToInt)
-	low := archsimd.BroadcastInt32x8(0xff)
-	// The bytes of each four lanes, one of each lane in turn, and then the lanes of
-	// both halves in turn.
-	bytes := archsimd.LoadInt8x32Array(&[32]int8{
-		0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
-		0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
-	})
-	halves := archsimd.LoadUint32x8Array(&[8]uint32{0, 4, 1, 5, 2, 6, 3, 7})
 	for len(x) >= 32 && len(q) >= 32 {
 		a := archsimd.LoadFloat32x8(x).Sub(offsets).Mul(invs).Add(round).AsInt32x8()
 		b := archsimd.LoadFloat32x8(x[8:]).Sub(offsets).Mul(invs).Add(round).AsInt32x8()
 		c := archsimd.LoadFloat32x8(x[16:]).Sub(offsets).Mul(invs).Add(round).AsInt32x8()
 		d := archsimd.LoadFloat32x8(x[24:]).Sub(offsets).Mul(invs).Add(round).AsInt32x8()
-		ab := a.And(low).Or(b.And(low).ShiftAllLeft(8))
-		abcd := ab.Or(c.And(low).ShiftAllLeft(16)).Or(d.ShiftAllLeft(24))
-		abcd.AsUint8x32().PermuteOrZeroGrouped(bytes).AsUint32x8().Permute(halves).AsUint8x32().Store(q)
+		lowBytes(a, b, c, d).Store(q)
 		x, q = x[32:], q[32:]
 	}
 	archsimd.ClearAVXUpperBits()
 	quantizeTail(q, x, offset, inv)
+}
+
+// Indices that bring the bytes of lowBytes into order: those of each four lanes,
+// one of each lane in turn, and then the lanes of both halves in turn.
+var (
+	turnBytes = [32]int8{
+		0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+		0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+	}
+	turnHalves = [8]uint32{0, 4, 1, 5, 2, 6, 3, 7}
+)
+
+// lowBytes returns the low bytes of all lanes, in order.
+func lowBytes(a, b, c, d archsimd.Int32x8) archsimd.Uint8x32 {
+	low := archsimd.BroadcastInt32x8(0xff)
+	ab := a.And(low).Or(b.And(low).ShiftAllLeft(8))
+	abcd := ab.Or(c.And(low).ShiftAllLeft(16)).Or(d.ShiftAllLeft(24))
+	inTurn := abcd.AsUint8x32().PermuteOrZeroGrouped(archsimd.LoadInt8x32Array(&turnBytes))
+	return inTurn.AsUint32x8().Permute(archsimd.LoadUint32x8Array(&turnHalves)).AsUint8x32()
 }
 
 func dequantizeRowsAVX2(y []float32, acc []int32, rowScale, rowMin, colScale, colSum, bias []float32, m, n int, accumulate bool) {
