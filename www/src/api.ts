@@ -249,6 +249,7 @@ export interface SeenRequest {
   url: string;
   from: Actor;
   network: boolean;
+  answered: boolean; // false where nothing came back, as far as the browser tells
 }
 
 /** Something that the Content-Security-Policy stopped. */

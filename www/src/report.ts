@@ -8,7 +8,7 @@ export function watchTraffic(from: Actor, listener: (requests: SeenRequest[], vi
     const requests = (list.getEntries() as PerformanceResourceTiming[]).filter(isRequest);
     if (requests.length > 0) {
       listener(
-        requests.map((entry) => ({ url: entry.name, from, network: reachedNetwork(entry) })),
+        requests.map((entry) => seenRequest(entry, from)),
         [],
       );
     }
@@ -28,10 +28,16 @@ function isRequest(entry: PerformanceEntry): boolean {
 }
 
 /**
- * Whether a request left for the network. One that the service worker took did
- * not: that reports its own requests. One that the browser's cache answered moved no bytes.
+ * What an entry says. A request that the service worker took did not leave for
+ * the network: that reports its own. One that the browser's cache answered moved no bytes.
  */
-export function reachedNetwork(entry: PerformanceResourceTiming): boolean {
-  const fromCache = entry.transferSize === 0 && entry.decodedBodySize > 0;
-  return entry.workerStart === 0 && !fromCache;
+export function seenRequest(entry: PerformanceResourceTiming, from: Actor): SeenRequest {
+  const { name, transferSize, decodedBodySize, responseStatus = 0, workerStart } = entry;
+  const fromCache = transferSize === 0 && decodedBodySize > 0;
+  return {
+    url: name,
+    from,
+    network: workerStart === 0 && !fromCache,
+    answered: responseStatus > 0 || transferSize > 0 || decodedBodySize > 0,
+  };
 }

@@ -72,7 +72,7 @@ async function keptFile(file: SiteFile): Promise<Response | undefined> {
 /** Fetches a file and checks that it is the one this version was built with. */
 async function download(file: SiteFile, onProgress: (bytes: number) => void): Promise<Response> {
   const url = new URL(file.path, scope).href;
-  report([{ url, from: "service worker", network: true }], []);
+  report([{ url, from: "service worker", network: true, answered: true }], []);
   const response = await fetch(url, { cache: "no-cache" });
   if (!response.ok || !response.body) {
     throw new Error(`${file.path}: the server answered ${response.status}`);

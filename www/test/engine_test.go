@@ -3,7 +3,9 @@ package test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -172,8 +174,15 @@ func TestHeaders(t *testing.T) {
 		"webp, extended":       {webp("VP8X", 0, 0, 0, 0, 39, 0, 0, 29, 0, 0), "WebP 40 30"},
 		"webp, lossy":          {webp("VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 40, 0, 30, 0), "WebP 40 30"},
 		"webp, lossless":       {webp("VP8L", 0x2f, 39, 0x40, 7, 0), "WebP 40 30"},
+		"avif":                 {heif("avif", 40, 30, 20, 15), "AVIF 40 30"},
+		"avif, small first":    {heif("avif", 20, 15, 40, 30), "AVIF 40 30"},
+		"heic":                 {heif("heic", 40, 30), "HEIC 40 30"},
+		"avif, huge":           {heif("avif", 20000, 20000), "The image is 20000 × 20000 pixels, 400 million; the limit is 128 million."},
+		"avif, no size":        {heif("avif"), "The AVIF file has no readable header."},
+		"avif, cut":            {heif("avif", 40, 30)[:60], "The AVIF file has no readable header."},
+		"other container":      {heif("isom", 40, 30), "This is not a JPEG, PNG, GIF, WebP or AVIF image."},
 		"empty":                {nil, "The file is empty (0 bytes)."},
-		"text":                 {[]byte("this is not an image at all, only some text"), "This is not a JPEG, PNG, GIF or WebP image."},
+		"text":                 {[]byte("this is not an image at all, only some text"), "This is not a JPEG, PNG, GIF, WebP or AVIF image."},
 		"jpeg, cut":            {jpg[:20], "The JPEG file has no readable header."},
 		"jpeg, nothing inside": {[]byte{0xff, 0xd8, 0xff, 0xd9}, "The JPEG file has no readable header."},
 		"png, huge":            {pngHeader(30000, 30000), "The image is 30000 × 30000 pixels, 900 million; the limit is 128 million."},
@@ -182,6 +191,44 @@ func TestHeaders(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, call[string](p, "header", base64.StdEncoding.EncodeToString(c.file)), name)
 	}
+}
+
+// TestSHA256 hashes data of many lengths, in pieces, as Go does.
+func TestSHA256(t *testing.T) {
+	p := newPage(t)
+	p.hook()
+	random := rand.NewChaCha8([32]byte{7})
+	for _, n := range []int{0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000, 300_000} {
+		data := make([]byte, n)
+		random.Read(data)
+		want := sha256.Sum256(data)
+		for _, piece := range []int{1, 63, 64, 65, 1 << 20} {
+			if n > 1000 && piece == 1 {
+				continue
+			}
+			assert.Equal(t, hex.EncodeToString(want[:]), call[string](p, "sha256", base64.StdEncoding.EncodeToString(data), piece), "%d bytes in pieces of %d", n, piece)
+		}
+	}
+}
+
+// heif is the beginning of a file of a brand with images of the given widths and heights.
+func heif(brand string, sizes ...uint32) []byte {
+	box := func(name string, content ...[]byte) []byte {
+		body := slices.Concat(content...)
+		return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(8+len(body))), []byte(name), body)
+	}
+	full := make([]byte, 4) // version and flags
+	var extents [][]byte
+	for i := 0; i < len(sizes); i += 2 {
+		size := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, sizes[i]), sizes[i+1])
+		extents = append(extents, box("pixi", make([]byte, 8)), box("ispe", full, size))
+	}
+	return slices.Concat(
+		box("ftyp", []byte(brand), full, []byte("miaf")),
+		box("free", make([]byte, 10)),
+		box("meta", full, box("hdlr", make([]byte, 25)), box("iprp", box("ipco", extents...), box("ipma", full))),
+		box("mdat", make([]byte, 100)),
+	)
 }
 
 // pngHeader is a PNG file that ends after its header.

@@ -7,6 +7,7 @@ import { open } from "../src/decode";
 import { Engine, type Classify } from "../src/engine";
 import { readHeader } from "../src/header";
 import { formatPack, parsePack } from "../src/labels";
+import { SHA256 } from "../src/sha256";
 import * as wire from "../src/wire";
 
 const codecs = {
@@ -110,6 +111,16 @@ const hooks = {
     } catch (e) {
       return (e as Error).message;
     }
+  },
+
+  /** SHA-256 of bytes that arrive in pieces of n. */
+  sha256: (base64: string, n: number): string => {
+    const data = fromBase64(base64);
+    const hash = new SHA256();
+    for (let at = 0; at < data.length; at += n) {
+      hash.update(data.subarray(at, at + n));
+    }
+    return hash.hex();
   },
 
   /** An image file's size and RGBA pixels; alpha has no meaning. */
