@@ -29,15 +29,6 @@ export function button(
   return make("button", { type: "button", ...named, ...properties }, ...children);
 }
 
-/** Returns the page's element with an id. */
-export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
-  const element = document.getElementById(id);
-  if (!element) {
-    throw new Error(`the page has no element #${id}`);
-  }
-  return element as T;
-}
-
 /** Offers a file to save. */
 export function download(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);

@@ -194,7 +194,12 @@ async function begin(): Promise<void> {
   layout.showNotes(ecor.notes.map((n) => strings.notes[n]));
   editor.start(shipped, ecor.labels, ecor.model.templates);
   model.start(ecor);
-  await keepOffline(() => {}, (state) => privacy.showOffline(strings.offline[state]));
+  await keepOffline(() => {}, (state) => {
+    privacy.showOffline(strings.offline[state]);
+    if (state === "update") {
+      messages.tell(strings.offline.update);
+    }
+  });
 }
 
 /** Brings files into the review. */
@@ -419,9 +424,12 @@ async function deleteAll(): Promise<Deleted[]> {
 
 function listen(): void {
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData && event.clipboardData.files.length > 0) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (event.clipboardData && files.length > 0) {
       event.preventDefault();
-      void bring(fromTransfer(event.clipboardData, watch));
+      // Pictures that are no files all come under this name.
+      const pictures = files.every((file) => file.name === "image.png");
+      void bring(pictures ? files.map((file) => fromBlob(file, strings.intake.pasted(new Date()))) : fromTransfer(event.clipboardData, watch));
     }
   });
   // The whole window takes files, so that one dropped beside the zone does not replace the page.

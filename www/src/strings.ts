@@ -38,9 +38,7 @@ export function because(rationales: readonly string[]): string {
 export const loading = {
   label: "Loading",
   starting: "Getting ready…",
-  install: (done: number, total: number) => `Getting the model, once: ${megabytes(done)} of ${megabytes(total)} MB`,
   phases: { module: "Starting the engine…", weights: "Reading the model…", labels: "Reading the categories…" },
-  weights: "Reading the model…",
   ready: "The model is ready.",
   failed: (reason: string) => `The model could not be loaded: ${reason}`,
 };
@@ -117,9 +115,6 @@ export const photo = {
 
 export const list = {
   label: "Photos",
-  summary: (done: number, all: number) => (done === all ? count(all, "photo") : `${done} of ${count(all, "photo")}`),
-  noFiles: "No files there. Drop image files, or choose some.",
-  restarted: "The model ran out of memory or stopped, and was started again. The photo that it stopped at is marked.",
 };
 
 export const editor = {
@@ -159,7 +154,6 @@ export const editor = {
 export const common = {
   close: "Close",
   cancel: "Cancel",
-  delete: "Delete",
   retry: "Try again",
 };
 
@@ -167,7 +161,6 @@ export const head = {
   name: "ecor",
   tagline: "Names what is in a photo, and says why.",
   skip: "Skip to the photos",
-  add: "Add",
   addPhotos: "Add photos",
   addFolder: "Add a folder",
   camera: "Take a photo",
@@ -202,7 +195,7 @@ export const intake = {
   known: (n: number) => (n > 0 ? `${count(n, "file")} ${n === 1 ? "was" : "were"} here already.` : ""),
   nothing: "No photos there.",
   failed: (reason: string) => `The files could not be read: ${reason}`,
-  pasted: (date: Date, type: string) => `pasted ${stamp(date)}.${type}`,
+  pasted: (date: Date) => `pasted ${stamp(date)}.png`,
 };
 
 /** A date for file names: sortable, in local time, safe on every system. */
@@ -339,7 +332,6 @@ export const tile = {
   label: (name: string, what: string, marks: string) => [name, what, marks].filter(Boolean).join(": "),
   answer: (category: string, p: number, reasons: readonly string[]) => `${category}, ${percent(p)}${reasons.length > 0 ? ", " + because(reasons) : ""}`,
   copy: (name: string) => `same as ${name}`,
-  notAttached: "Not here since the page was loaded again",
   select: "Choose",
 };
 
@@ -361,6 +353,7 @@ export const detail = {
   noTable: "CLIP compares category names only, so there are no pairs.",
   working: "Weighing…",
   notAmong: "–",
+  notAttached: "The photo itself is not here since the page was loaded again. Choose its file or folder again to see it.",
   remove: "Remove from this review",
 };
 
@@ -406,7 +399,6 @@ export const model = {
   hash: "SHA-256",
   parameters: "Parameters",
   kernel: "Kernels",
-  labels: "Prompts",
   origin: "From",
   shipped: "this site",
   own: "a file of yours",

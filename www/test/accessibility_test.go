@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func (p *page) stations(look func(name string)) {
 	empty := filepath.Join(p.t.TempDir(), "empty.jpg")
 	require.NoError(p.t, os.WriteFile(empty, nil, 0o600))
 	p.choose(append(threePhotos(p.t), empty)...)
-	p.press("k", "f", "r")
+	p.press("k", "f", "r", kb.Home)
 	p.do(`for (const d of document.querySelectorAll("details")) d.open = true`)
 	p.waitFor(`document.querySelector(".heat")`)
 	look("review")
@@ -96,6 +97,9 @@ func TestRules(t *testing.T) {
 	})
 }
 
+// named are the roles that are nothing without a name.
+var named = []string{"button", "checkbox", "combobox", "complementary", "dialog", "image", "link", "listbox", "option", "progressbar", "radio", "region", "searchbox", "spinbutton", "textbox"}
+
 // TestAccessibilityTree reads the page as a screen reader does.
 func TestAccessibilityTree(t *testing.T) {
 	p := newPage(t)
@@ -118,16 +122,14 @@ func TestAccessibilityTree(t *testing.T) {
 		}
 		role := text(node.Role)
 		names[role] = append(names[role], text(node.Name))
-		if strings.Contains("button link checkbox combobox searchbox spinbutton radio listbox option image progressbar region complementary group dialog", role) {
+		if slices.Contains(named, role) {
 			assert.NotEmpty(t, text(node.Name), "a %s without a name", role)
 		}
 	}
 	assert.Equal(t, []string{"Photos"}, names["listbox"])
-	require.Len(t, names["option"], 3+len(eval[[]string](p, `[...document.querySelectorAll(".filters option")].map((o) => o.text)`)))
 	tiles := p.tiles()
-	for _, tile := range tiles {
-		assert.Contains(t, names["option"], tile)
-	}
+	require.Len(t, tiles, 3)
+	assert.Subset(t, names["option"], tiles)
 	assert.Contains(t, tiles[0], ": keep")
 	assert.Contains(t, names["group"], "Decisions about the chosen photos")
 	assert.Subset(t, names["button"], []string{"Keep", "Flag", "Reject", "Tag", "Correct", "Add photos", "Export"}, fmt.Sprint(names["button"]))

@@ -147,7 +147,12 @@ export class Detail {
   }
 
   private parts(item: Item): Child[] {
-    const facts = make("p", { className: "file" }, strings.detail.size(item.width, item.height, item.size));
+    const facts = make(
+      "div",
+      { className: "file" },
+      make("p", {}, strings.detail.size(item.width, item.height, item.size)),
+      ...(item.attached ? [] : [make("p", {}, strings.detail.notAttached)]),
+    );
     const answer = this.review.answer(item.id);
     const verdict = this.verdict(item);
     if (!answer || !item.best) {

@@ -13,6 +13,7 @@ export class ModelPanel {
   private readonly status = make("p", { id: "weights-status", className: "hint", role: "status" });
   private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.model.title });
   private readonly openButton = button({ className: "primary", onclick: () => this.picker.click() }, icon("model"), strings.model.open);
+  private readonly back = button({ hidden: true, onclick: () => location.reload() }, strings.model.back);
   private readonly sheet: Sheet;
   private ecor: Ecor | undefined;
 
@@ -30,7 +31,7 @@ export class ModelPanel {
       make("p", { className: "hint" }, strings.model.disclaimer),
       make("p", { className: "hint" }, strings.model.openHint),
       make("label", { className: "wide" }, strings.model.expected, this.expected),
-      make("div", { className: "row" }, this.openButton),
+      make("div", { className: "row" }, this.openButton, this.back),
       this.picker,
       this.bar,
       this.status,
@@ -62,6 +63,7 @@ export class ModelPanel {
       [strings.model.kernel, model.kernel],
       [strings.model.version, model.version],
     ];
+    this.back.hidden = model.shipped;
     this.facts.replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
 
