@@ -39,12 +39,13 @@ func run(args []string) error {
 func build(args []string) error {
 	flags := flag.NewFlagSet("site build", flag.ExitOnError)
 	source := flags.String("src", "www", "folder with src/ and public/")
-	dist := flags.String("dist", "dist", "folder with ecor.wasm and weights/; the site is written to its www/")
+	dist := flags.String("dist", "dist", "folder with ecor.wasm, ecor-relaxed.wasm and weights/; the site is written to its www/")
 	flags.Parse(args)
 	out := filepath.Join(*dist, "www")
 	assets, err := static.Build(static.Options{
 		Source:  *source,
 		Module:  filepath.Join(*dist, "ecor.wasm"),
+		Relaxed: filepath.Join(*dist, "ecor-relaxed.wasm"),
 		Weights: filepath.Join(*dist, "weights"),
 		Out:     out,
 	})

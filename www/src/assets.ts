@@ -11,6 +11,7 @@ export interface SiteFile {
 export interface Site {
   version: string; // hash over all files
   module: SiteFile;
+  relaxed: SiteFile; // the module for browsers with relaxed SIMD
   weights: SiteFile;
   labels: SiteFile;
   embeddings: SiteFile | null; // of the labels; null where there are none
@@ -29,4 +30,9 @@ export function cachePrefix(base: string): string {
 /** A file's key in a cache. It names the content, so a file of another version cannot be taken for this one. */
 export function cacheKey(file: SiteFile, base: string): string {
   return new URL(`${file.path}?sha256=${file.sha256}`, base).href;
+}
+
+/** Name of the lock that is held while a worker keeps files, so that the service worker does not fetch them at the same time. */
+export function keepingLock(base: string): string {
+  return cachePrefix(base) + "files";
 }

@@ -1,11 +1,13 @@
 /**
- * The service worker: it keeps the whole site on this device and answers
+ * The service worker: it keeps the whole site on this device, of the two
+ * modules the one that this browser uses, and answers
  * every request from there. Once it is installed nothing is asked of the
  * network; the only exception is the browser's own check of this script.
  */
 
 import type { SeenRequest, Violation } from "./api";
-import { cacheKey, cacheName, cachePrefix, type SiteFile } from "./assets";
+import { cacheKey, cacheName, cachePrefix, keepingLock, type SiteFile } from "./assets";
+import { inOrder } from "./module";
 import { violation } from "./report";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -18,10 +20,12 @@ declare const SITE_HEADERS: Record<string, string>;
 const { scope } = self.registration;
 const ownCache = cacheName(scope, SITE_VERSION);
 const traffic = new BroadcastChannel("ecor-traffic");
-const files = new Map(SITE_FILES.map((f) => [f.path, f]));
-const total = SITE_FILES.reduce((sum, f) => sum + f.size, 0);
+const [, otherModule] = inOrder("ecor.wasm", "ecor-relaxed.wasm");
+const needed = SITE_FILES.filter((f) => f.path !== otherModule);
+const files = new Map(needed.map((f) => [f.path, f]));
+const total = needed.reduce((sum, f) => sum + f.size, 0);
 
-self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("install", (event) => event.waitUntil(navigator.locks.request(keepingLock(scope), install)));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
 self.addEventListener("securitypolicyviolation", (event) => report([], [violation(event as SecurityPolicyViolationEvent, "service worker")]));

@@ -7,6 +7,7 @@ import { readEmbeddings } from "./embeddings";
 import { Engine, EngineDead, type Classify } from "./engine";
 import { SiteFiles, WrongFile } from "./files";
 import { parsePack } from "./labels";
+import { compileModule } from "./module";
 import type { Loaded, Order, Reply, Request, Result, Scored, Settings, Start } from "./protocol";
 import { watchTraffic } from "./report";
 import { SHA256 } from "./sha256";
@@ -124,10 +125,10 @@ async function loadFrom(files: SiteFiles, start: Start, onProgress: (progress: L
   // Where the module fails first, it is reported, and these must not count as unhandled.
   void Promise.allSettled([asked, labels?.pack, labels?.embeddings]);
 
-  onProgress({ phase: "module", done: 0, total: site.module.size });
-  const module = start.module ?? (await WebAssembly.compileStreaming(files.open(site.module)));
+  onProgress({ phase: "module", done: 0, total: 1 });
+  const module = start.module ?? (await compileModule(files));
   const engine = await Engine.start(module);
-  onProgress({ phase: "module", done: site.module.size, total: site.module.size });
+  onProgress({ phase: "module", done: 1, total: 1 });
 
   const bytes = start.weights?.size ?? site.weights.size;
   const hash = new SHA256();

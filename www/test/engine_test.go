@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -43,7 +44,7 @@ func (p *page) hook() {
 // call calls one of the hooks.
 func call[T any](p *page, name string, args ...any) T {
 	p.t.Helper()
-	list, err := json.Marshal(args)
+	list, err := json.Marshal(append([]any{}, args...))
 	require.NoError(p.t, err)
 	return eval[T](p, fmt.Sprintf("hooks.%s(...%s)", name, list))
 }
@@ -304,14 +305,44 @@ func difference(a image.Image, b *image.NRGBA) float64 {
 	return sum / float64(3*b.Rect.Dx()*b.Rect.Dy())
 }
 
-// TestSameBits holds Chromium to wazero: the same pixels, labels and weights
-// give the same answer, byte for byte, in every method.
-func TestSameBits(t *testing.T) {
-	t.Run("tiny", func(t *testing.T) { sameBits(t, tinySite(t)) })
-	t.Run("real", func(t *testing.T) { sameBits(t, realSite(t)) })
+// TestRelaxedIsExact: this Chromium gets the relaxed module, and one that computes
+// wrongly does not.
+func TestRelaxedIsExact(t *testing.T) {
+	p := newPage(t)
+	p.run(chromedp.Navigate(tinySite(t).URL))
+	p.hook()
+	assert.True(t, call[bool](p, "relaxedIsExact"))
+	for _, fault := range []string{"none", "swapped", "saturated", "lane", "sum"} {
+		assert.False(t, call[bool](p, "relaxedIsExactWith", fault), fault)
+	}
 }
 
-func sameBits(t *testing.T, s *site) {
+// TestOneModule: a visit asks for the module that this browser uses and not for
+// the other one, the service worker's installation included.
+func TestOneModule(t *testing.T) {
+	s := tinySite(t)
+	p := newPage(t)
+	p.open(s.URL)
+	p.do("navigator.serviceWorker.ready.then(() => {})")
+	seen := strings.Join(chromium.proxy.take(), "\n") + "\n"
+	assert.Contains(t, seen, "/ecor-relaxed.wasm\n")
+	assert.NotContains(t, seen, "/ecor.wasm\n")
+}
+
+// TestSameBits holds Chromium to wazero: the same pixels, labels and weights
+// give the same answer, byte for byte, in every method and from both modules.
+func TestSameBits(t *testing.T) {
+	for name, site := range map[string]func(*testing.T) *site{"tiny": tinySite, "real": realSite} {
+		t.Run(name, func(t *testing.T) {
+			s := site(t)
+			t.Run("strict", func(t *testing.T) { sameBits(t, s, s.assets.Module) })
+			t.Run("relaxed", func(t *testing.T) { sameBits(t, s, s.assets.Relaxed) })
+		})
+	}
+}
+
+// sameBits compares the given module in Chromium with the strict one in wazero.
+func sameBits(t *testing.T, s *site, module string) {
 	p := newPage(t)
 	p.run(chromedp.Navigate(s.URL))
 	p.hook()
@@ -321,7 +352,7 @@ func sameBits(t *testing.T, s *site) {
 	set := fmt.Sprintf(`{"templates": {"category": [], "rationale": [], "conditional": []}, "cacheBytes": 0, "categories": %s}`, categoriesJSON(t, labels.Categories))
 	info, err := os.Stat(s.file(s.assets.Weights))
 	require.NoError(t, err)
-	call[string](p, "start", s.assets.Module, s.assets.Weights, info.Size(), set)
+	call[string](p, "start", module, s.assets.Weights, info.Size(), set)
 
 	ctx := context.Background()
 	h, err := host.Open(ctx, host.Config{Module: host.File(s.file(s.assets.Module)), Weights: host.File(s.file(s.assets.Weights))})

@@ -7,6 +7,7 @@ import { open } from "../src/decode";
 import { Engine, type Classify } from "../src/engine";
 import { readHeader } from "../src/header";
 import { formatPack, parsePack } from "../src/labels";
+import { relaxedIsExact } from "../src/module";
 import { SHA256 } from "../src/sha256";
 import * as wire from "../src/wire";
 
@@ -133,6 +134,46 @@ const hooks = {
     photo.close();
     const all = new Uint8Array(await new Blob(bands).arrayBuffer());
     return { width: photo.width, height: photo.height, rgba: toBase64(all) };
+  },
+
+  /** Whether the relaxed module is for this browser. */
+  relaxedIsExact,
+
+  /** The same in a browser without relaxed SIMD, and in those that compute a wrong product. */
+  relaxedIsExactWith: (fault: "none" | "swapped" | "saturated" | "lane" | "sum"): boolean => {
+    const { validate, Instance } = WebAssembly;
+    const wrong = (a: Int8Array, b: Int8Array, sum: Int32Array): number[] =>
+      Array.from(sum, (s, lane) => {
+        const product = (i: number): number => (fault === "swapped" ? (a[i]! & 255) * b[i]! : a[i]! * b[i]!);
+        const pair = (i: number): number => {
+          const v = product(i) + product(i + 1);
+          return fault === "saturated" ? Math.max(-32_000, Math.min(32_000, v)) : v;
+        };
+        const at = 4 * (fault === "lane" ? lane ^ 1 : lane);
+        return (fault === "sum" ? 0 : s) + pair(at) + pair(at + 2);
+      });
+    class Faulty {
+      exports: object;
+      constructor() {
+        const memory = new WebAssembly.Memory({ initial: 1 });
+        const at = memory.buffer;
+        this.exports = {
+          memory,
+          dot: () => new Int32Array(at, 48, 4).set(wrong(new Int8Array(at, 0, 16), new Int8Array(at, 16, 16), new Int32Array(at, 32, 4))),
+        };
+      }
+    }
+    try {
+      if (fault === "none") {
+        WebAssembly.validate = () => false;
+      } else {
+        WebAssembly.Instance = Faulty as unknown as typeof WebAssembly.Instance;
+      }
+      return relaxedIsExact();
+    } finally {
+      WebAssembly.validate = validate;
+      WebAssembly.Instance = Instance;
+    }
   },
 
   /** Starts an engine of its own with the site's weights and the given label set. */

@@ -39,12 +39,18 @@ func (s *site) file(path string) string { return filepath.Join(s.dir, filepath.F
 // tinySite serves the page with the tiny weights and smallPack.
 func tinySite(t *testing.T) *site {
 	t.Helper()
+	return serve(t, tinyWeights(t))
+}
+
+// tinyWeights returns a folder with the tiny weights and smallPack.
+func tinyWeights(t *testing.T) string {
+	t.Helper()
 	weights, err := os.ReadFile(filepath.Join(root, "core", "clip", "testdata", "tiny", "weights.safetensors"))
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "tiny.safetensors"), weights, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "small.json"), []byte(smallPack), 0o600))
-	return serve(t, dir)
+	return dir
 }
 
 // realSite serves the page with the weights in dist/weights, or skips the test
@@ -61,13 +67,20 @@ func realSite(t *testing.T) *site {
 // serve builds the site around a folder of weights.
 func serve(t *testing.T, weights string) *site {
 	t.Helper()
-	wasm := wasmtest.Module(t)
+	return serveModules(t, weights, wasmtest.Module(t), wasmtest.RelaxedModule(t))
+}
+
+// serveModules is serve with other modules.
+func serveModules(t *testing.T, weights string, strict, relaxed []byte) *site {
+	t.Helper()
 	dist := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor.wasm"), wasm, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor.wasm"), strict, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dist, "ecor-relaxed.wasm"), relaxed, 0o600))
 	s := &site{dir: filepath.Join(dist, "www")}
 	assets, err := static.Build(static.Options{
 		Source:  filepath.Join(root, "www"),
 		Module:  filepath.Join(dist, "ecor.wasm"),
+		Relaxed: filepath.Join(dist, "ecor-relaxed.wasm"),
 		Weights: weights,
 		Out:     s.dir,
 	})

@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Source  string // folder with src/ and public/, beside docs/
 	Module  string // file ecor.wasm
+	Relaxed string // file ecor-relaxed.wasm
 	Weights string // folder with one weights file, a label pack and its embeddings
 	Out     string // replaced by the site
 }
@@ -40,6 +41,7 @@ type File struct {
 type Assets struct {
 	Version string `json:"version"` // hash over all files
 	Module  string `json:"module"`  // path of the WebAssembly module
+	Relaxed string `json:"relaxed"` // path of the one for browsers with relaxed SIMD
 	Weights string `json:"weights"` // path of the weights
 	Labels  string `json:"labels"`  // path of the label pack
 	// Embeddings is the path of the label pack's text embeddings, empty where
@@ -50,6 +52,7 @@ type Assets struct {
 
 const (
 	moduleName       = "ecor.wasm"
+	relaxedName      = "ecor-relaxed.wasm"
 	workerName       = "worker.js"
 	embeddingsSuffix = ".embeddings.safetensors"
 	weightsSuffix    = ".safetensors"
@@ -84,11 +87,13 @@ func Build(o Options) (*Assets, error) {
 	if err := addTree(site, o.Weights, "weights"); err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	module, err := os.ReadFile(o.Module)
-	if err != nil {
-		return nil, fmt.Errorf("module: %w", err)
+	for name, file := range map[string]string{moduleName: o.Module, relaxedName: o.Relaxed} {
+		module, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("module: %w", err)
+		}
+		site[name] = module
 	}
-	site[moduleName] = module
 	drawn, err := icons()
 	if err != nil {
 		return nil, err
@@ -220,7 +225,7 @@ func version(files []File) string {
 
 // describe finds the model among the files.
 func describe(site map[string][]byte) (*Assets, error) {
-	a := &Assets{Module: moduleName, Files: list(site)}
+	a := &Assets{Module: moduleName, Relaxed: relaxedName, Files: list(site)}
 	var err error
 	if a.Weights, err = only(a.Files, "weights file", func(name string) bool {
 		return strings.HasSuffix(name, weightsSuffix) && !strings.HasSuffix(name, embeddingsSuffix)
@@ -244,10 +249,11 @@ func (a *Assets) Define() map[string]string {
 	site := struct {
 		Version    string `json:"version"`
 		Module     *File  `json:"module"`
+		Relaxed    *File  `json:"relaxed"`
 		Weights    *File  `json:"weights"`
 		Labels     *File  `json:"labels"`
 		Embeddings *File  `json:"embeddings"` // nil where there are none
-	}{a.Version, a.File(a.Module), a.File(a.Weights), a.File(a.Labels), a.File(a.Embeddings)}
+	}{a.Version, a.File(a.Module), a.File(a.Relaxed), a.File(a.Weights), a.File(a.Labels), a.File(a.Embeddings)}
 	text, err := json.Marshal(site)
 	if err != nil {
 		panic(err) // strings and numbers only

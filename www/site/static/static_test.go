@@ -23,12 +23,14 @@ func options(t *testing.T) Options {
 	o := Options{
 		Source:  filepath.Join("..", ".."),
 		Module:  filepath.Join(dir, "ecor.wasm"),
+		Relaxed: filepath.Join(dir, "ecor-relaxed.wasm"),
 		Weights: filepath.Join(dir, "weights"),
 		Out:     filepath.Join(dir, "www"),
 	}
 	require.NoError(t, os.Mkdir(o.Weights, 0o700))
 	for name, content := range map[string]string{
-		o.Module: strings.Repeat("module", 1000),
+		o.Module:  strings.Repeat("module", 1000),
+		o.Relaxed: strings.Repeat("faster", 1000),
 		filepath.Join(o.Weights, "mini.safetensors"):            "weights",
 		filepath.Join(o.Weights, "pack.json"):                   "{}",
 		filepath.Join(o.Weights, "pack.embeddings.safetensors"): "rows",
@@ -45,8 +47,8 @@ func TestBuild(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(o.Out, "old.js"), nil, 0o600))
 	a, err := Build(o)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"ecor.wasm", "weights/mini.safetensors", "weights/pack.json", "weights/pack.embeddings.safetensors"},
-		[]string{a.Module, a.Weights, a.Labels, a.Embeddings})
+	assert.Equal(t, []string{"ecor.wasm", "ecor-relaxed.wasm", "weights/mini.safetensors", "weights/pack.json", "weights/pack.embeddings.safetensors"},
+		[]string{a.Module, a.Relaxed, a.Weights, a.Labels, a.Embeddings})
 
 	worker, err := os.ReadFile(filepath.Join(o.Out, "sw.js"))
 	require.NoError(t, err)
@@ -93,6 +95,7 @@ func TestBuildErrors(t *testing.T) {
 		want   string
 	}{
 		"no module":     {func(o Options) error { return os.Remove(o.Module) }, "module: open "},
+		"no relaxed":    {func(o Options) error { return os.Remove(o.Relaxed) }, "module: open "},
 		"no folder":     {func(o Options) error { return os.RemoveAll(o.Weights) }, "weights: lstat "},
 		"no weights":    {func(o Options) error { return os.Remove(filepath.Join(o.Weights, "mini.safetensors")) }, "want one weights file in weights/, found 0"},
 		"no label pack": {func(o Options) error { return os.Remove(filepath.Join(o.Weights, "pack.json")) }, "want one label pack in weights/, found 0"},
