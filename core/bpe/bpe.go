@@ -42,8 +42,9 @@ type Tokenizer struct {
 	merges []merge
 	first  []uint32 // (Len + 1)
 
-	word wordState
-	text []byte // normalised text between two special tokens
+	word  wordState
+	cache wordCache
+	text  []byte // normalised text between two special tokens
 }
 
 // merge joins a left token, given by its place in the table, and right.

@@ -98,9 +98,24 @@ type wordState struct {
 	queue   []uint64 // heap of rank<<32 | index of the left symbol
 }
 
-// appendWord appends the tokens of one word. It takes O(n log n) steps for n
-// bytes.
+// appendWord appends the tokens of one word.
 func (t *Tokenizer) appendWord(dst []int32, word []byte) []int32 {
+	place := t.cache.place(word)
+	if place == nil {
+		return t.mergeWord(dst, word)
+	}
+	if !place.holds(word) {
+		start := len(dst)
+		dst = t.mergeWord(dst, word)
+		place.keep(word, dst[start:])
+		return dst
+	}
+	return append(dst, place.ids[:place.count]...)
+}
+
+// mergeWord merges a word's bytes and appends the tokens that are left. It takes
+// O(n log n) steps for n bytes.
+func (t *Tokenizer) mergeWord(dst []int32, word []byte) []int32 {
 	w := &t.word
 	w.symbols = w.symbols[:0]
 	w.queue = w.queue[:0]
