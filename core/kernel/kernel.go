@@ -2,8 +2,9 @@
 // quantization, and the elementwise functions between them, on plain slices.
 //
 // Matrices are row-major. Every function has a generic Go twin that is the
-// reference; in WebAssembly builds most have a 128-bit SIMD implementation, too,
-// which package gen writes. Both give the same integers always and the same
+// reference. In WebAssembly builds most have a 128-bit SIMD implementation, too,
+// which package gen writes; on amd64 there are some for AVX2 and for AVX-512,
+// chosen when the program starts. All give the same integers always and the same
 // float bits for finite input: the order of every sum is part of a function's
 // contract, and no product is fused into the sum that follows it. Sums in
 // "four-lane order" keep four partial sums from 0, lane l taking the elements
