@@ -8,6 +8,7 @@
 #   ./build.sh test-train   tests of tools/train (Python with PyTorch)
 #   ./build.sh bench        speed, sizes, cold start, memory
 #   ./build.sh soak         5000 photos in the page; fuzz targets, SOAK_SECONDS each (default 60)
+#   ./build.sh shapes       random checkpoints of SHAPES (default ViT-B/32, B/16, L/14): time, memory, loss
 #   ./build.sh clean        remove dist/
 #
 # Needs Go 1.24 or newer; it fetches the toolchain named below by itself.
@@ -136,9 +137,10 @@ bench)
 	go run ./tools/bench
 	;;
 soak) soak ;;
+shapes) ECOR_SHAPES=${SHAPES:-vit-b-32,vit-b-16,vit-l-14} go test ./tools/quantize -run '^TestShapes$' -v -timeout 2h ;;
 clean) rm -rf dist ;;
 *)
-	sed -n '2,12s/^# \{0,1\}//p' "$0"
+	sed -n '2,13s/^# \{0,1\}//p' "$0"
 	exit 2
 	;;
 esac
