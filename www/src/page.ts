@@ -167,6 +167,7 @@ async function begin(): Promise<void> {
   help.singleKeys = settings["singleKeys"] !== false;
   privacy.keepsImages = keepImages;
   tellMissing();
+  takeInHand(view.at(0), 0);
   privacy.showOffline(strings.offline.preparing);
   try {
     ecor = await load({ base, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });

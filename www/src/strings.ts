@@ -328,6 +328,7 @@ export const decide = {
 
 export const tile = {
   byYou: "by you",
+  away: "file not here",
   unsure: " ?",
   label: (name: string, what: string, marks: string) => [name, what, marks].filter(Boolean).join(": "),
   answer: (category: string, p: number, reasons: readonly string[]) => `${category}, ${percent(p)}${reasons.length > 0 ? ", " + because(reasons) : ""}`,

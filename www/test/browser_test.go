@@ -246,7 +246,7 @@ func (p *page) choose(files ...string) {
 
 func (p *page) waitIdle() {
 	p.t.Helper()
-	p.waitFor(`document.body.dataset.work === "idle"`)
+	p.waitLong(`document.body.dataset.work === "idle"`)
 }
 
 // view sets the size in CSS pixels and the colour scheme.

@@ -101,7 +101,7 @@ export class PhotoTile implements Tile {
       return corrected ? `${corrected}, ${strings.tile.byYou}` : strings.tile.answer((best.share < sure ? strings.photo.unsure : "") + best.category, best.share, reasons);
     }
     const first = this.source.firstSight(item.id);
-    const status = item.reason?.message ?? (first ? strings.photo.atFirstSight : strings.stateNames[state]);
+    const status = item.reason?.message ?? (first ? strings.photo.atFirstSight : item.attached ? strings.stateNames[state] : strings.tile.away);
     this.category.textContent = corrected || first || item.name;
     this.share.textContent = "";
     this.why.textContent = status;
