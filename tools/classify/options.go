@@ -17,6 +17,7 @@ type options struct {
 	classify                wire.ClassifyOptions
 	format                  func(io.Writer) printer
 	instances               int
+	native                  bool
 	paths                   []string
 }
 
@@ -34,6 +35,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.labels, "labels", "dist/weights/everyday.json", "label pack `file`; NAME.embeddings.safetensors beside it is used where it fits")
 	flags.StringVar(&o.weights, "weights", "dist/weights/ecor-mini.safetensors", "weights `file`")
 	flags.StringVar(&o.module, "module", "dist/ecor.wasm", "WebAssembly module `file`")
+	flags.BoolVar(&o.native, "native", false, "take the engine compiled for this machine instead of the module")
 	method := flags.String("method", "ecor", "ecor, clip, independent, inverted or joint")
 	top := flags.Int("top", 5, "categories in each answer")
 	coverage := flags.Float64("coverage", 0.99, "rationale probability to reach before categories are scored, up to 1")

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ecor-clip/ecor/wasm/host"
 	"github.com/ecor-clip/ecor/wasm/host/photo"
 	"github.com/ecor-clip/ecor/wasm/wire"
 )
@@ -50,7 +49,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // classify prints an answer or an error for each photo. failed means that
 // there was an error that did not stop the rest.
 func classify(ctx context.Context, o *options, stdout, stderr io.Writer) (failed bool, err error) {
-	for _, path := range []string{o.module, o.weights, o.labels} {
+	files := []string{o.module, o.weights, o.labels}
+	if o.native {
+		files = files[1:]
+	}
+	for _, path := range files {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return false, fmt.Errorf("%s does not exist: run ./build.sh build, or name another file with a flag", path)
 		}
@@ -59,20 +62,11 @@ func classify(ctx context.Context, o *options, stdout, stderr io.Writer) (failed
 	if len(photos) == 0 {
 		return false, fmt.Errorf("no photos in %s", strings.Join(o.paths, ", "))
 	}
-	h, err := host.Open(ctx, host.Config{
-		Module:    host.File(o.module),
-		Weights:   host.File(o.weights),
-		Instances: o.instances,
-		CacheDir:  cacheDir(),
-	})
+	e, err := openEngine(ctx, o, stderr)
 	if err != nil {
 		return failed, err
 	}
-	defer h.Close(context.WithoutCancel(ctx))
-	labels, err := readLabels(ctx, h, o.labels, stderr)
-	if err != nil {
-		return failed, err
-	}
+	defer e.close(context.WithoutCancel(ctx))
 	if m := o.classify.Method; m == wire.MethodInverted || m == wire.MethodJoint {
 		fmt.Fprintf(stderr, "classify: note: method %v scores only the rationales that were kept (at most %d, -coverage %g), not all of them\n",
 			m, o.classify.MaxRationales, o.classify.Coverage)
@@ -89,7 +83,7 @@ func classify(ctx context.Context, o *options, stdout, stderr io.Writer) (failed
 			r.err = err
 			return r
 		}
-		r.answer, r.err = h.Classify(ctx, img, labels, o.classify)
+		r.answer, r.err = e.classify(ctx, img)
 		return r
 	})
 	for r := range results {
@@ -126,24 +120,6 @@ func find(paths []string) []result {
 		}
 	}
 	return out
-}
-
-func readLabels(ctx context.Context, h *host.Host, path string, stderr io.Writer) (*host.Labels, error) {
-	labels, err := h.ReadLabels(path)
-	if err != nil {
-		return nil, err
-	}
-	if note := labels.Note(); note != "" {
-		fmt.Fprintf(stderr, "classify: note: %s\n", note)
-	}
-	info, err := h.CheckLabels(ctx, labels)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	for _, w := range info.Warnings {
-		fmt.Fprintf(stderr, "classify: %s: %s\n", path, w)
-	}
-	return labels, nil
 }
 
 // cacheDir returns where compiled modules are kept, or "" where this machine

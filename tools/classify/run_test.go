@@ -147,6 +147,38 @@ func TestCSVFormulas(t *testing.T) {
 	}
 }
 
+// TestNative: the engine compiled for this machine answers as the module does,
+// and needs no module.
+func TestNative(t *testing.T) {
+	b := newBench(t)
+	answers := func(args ...string) (all []jsonAnswer) {
+		_, out, errs := b.run(t, append(args, "-json", b.photos)...)
+		require.Empty(t, errs)
+		for line := range strings.Lines(out) {
+			var a jsonAnswer
+			require.NoError(t, json.Unmarshal([]byte(line), &a))
+			all = append(all, a)
+		}
+		return all
+	}
+	want, got := answers(), answers("-native", "-module", "absent")
+	require.Len(t, want, 5)
+	require.Len(t, got, 5)
+	for i, a := range want {
+		assert.Equal(t, a.File, got[i].File)
+		assert.InDelta(t, a.Uncovered, got[i].Uncovered, 1e-5)
+		require.Len(t, got[i].Categories, len(a.Categories))
+		for j, c := range a.Categories {
+			assert.Equal(t, c.Category, got[i].Categories[j].Category)
+			assert.InDelta(t, c.Probability, got[i].Categories[j].Probability, 1e-5)
+		}
+	}
+	code, out, errs := b.run(t, "-native", "-weights", b.labels, b.photo("a.png"))
+	assert.Equal(t, exitFailed, code)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, "labels.json: ")
+}
+
 // TestInstances: the output does not depend on how many photos are classified
 // at a time.
 func TestInstances(t *testing.T) {
