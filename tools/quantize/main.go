@@ -154,6 +154,9 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	if o.Scheme, err = quant.ParseScheme(scheme); err != nil {
 		return nil, err
 	}
+	if o.Embed4 && o.Scheme != quant.W4A7 {
+		return nil, fmt.Errorf("-embed4 is for the scheme w4a7, not %s", o.Scheme)
+	}
 	if o.Name == "" {
 		path, err := filepath.Abs(o.In)
 		if err != nil {

@@ -58,6 +58,7 @@ func TestErrors(t *testing.T) {
 		{"flag", []string{"-bits", "4"}, exitUsage, "flag provided but not defined: -bits"},
 		{"scheme", []string{"-in", "a", "-out", "b", "-scheme", "int4"}, exitUsage, `unknown scheme "int4"`},
 		{"group", []string{"-in", "a", "-out", "b", "-group", "16"}, exitUsage, "-group is 16: want 32 or 64"},
+		{"embed4", []string{"-in", "a", "-out", "b", "-embed4"}, exitUsage, "-embed4 is for the scheme w4a7, not w8a7"},
 		{"calibrate", []string{"-in", "a", "-out", "b", "-calibrate", "-1"}, exitUsage, "-calibrate is -1: want at least 0"},
 		{"judge", []string{"-in", "a", "-out", "b", "-judge", "0"}, exitUsage, "-judge is 0: want at least 1"},
 		{"limit", []string{"-in", "a", "-out", "b", "-max-loss", "speed=1"}, exitUsage, `unknown figure "speed"`},

@@ -89,7 +89,7 @@ func TestSchemesRunInTheModule(t *testing.T) {
 	var before string // the label pack beside embeddings of the scheme before
 	for _, scheme := range []string{"w8a7", "w8", "w4a7", "float32"} {
 		out := t.TempDir()
-		quantize(t, "-in", tiny, "-scheme", scheme, "-embed4", "-labels", pack, "-out", out)
+		quantize(t, "-in", tiny, "-scheme", scheme, "-labels", pack, "-out", out)
 		h, err := host.Open(ctx, host.Config{
 			Module: host.Bytes(module), Weights: host.File(filepath.Join(out, "tiny.safetensors")), CacheDir: cache,
 		})

@@ -166,19 +166,15 @@ func (e *encoder) step(s tower.Step, x []float32, rows int) ([]*tower.Linear, er
 		return nil, err
 	}
 	in := len(weights[0]) / e.rows(s.Linears[0])
-	var gram *quant.Gram
-	if x != nil && e.o.Scheme == quant.W4A7 {
-		gram = quant.NewGram(x, rows, in)
+	fit, err := e.fit(s, x, rows, in, factors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Linears[0], err)
 	}
 	var out []*tower.Linear
 	for i, name := range s.Linears {
 		bias, err := tower.LoadBias(e.load, name)
 		if err != nil {
 			return nil, err
-		}
-		fit, err := e.fit(name, gram, bias != nil, factors, in)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		encoded, err := e.put(name+".weight", weights[i], fit)
 		if err != nil {
@@ -270,22 +266,22 @@ func columns(x []float32, rows int) []float32 {
 	return out
 }
 
-// fit says what is known of a layer's inputs, where that matters.
-func (e *encoder) fit(name string, gram *quant.Gram, biased bool, factors []float32, in int) (*quant.Factor, error) {
+// fit says what is known of the inputs of a step's layers, where that matters.
+func (e *encoder) fit(s tower.Step, x []float32, rows, in int, factors []float32) (*quant.Factor, error) {
 	if e.o.Scheme != quant.W4A7 {
 		return nil, nil
 	}
-	if gram != nil {
-		return quant.NewFactor(gram, biased, e.o.Group)
+	if x != nil {
+		return quant.NewFactor(quant.NewGram(x, rows, in), tower.HasBias(s.Linears[0]), e.o.Group)
 	}
-	ranges := e.ranges(tower.Step{Linears: []string{name}})
-	for j, r := range ranges {
+	squares := e.ranges(s)
+	for j, r := range squares {
 		if factors != nil {
 			r /= factors[j]
 		}
-		ranges[j] = r * r
+		squares[j] = r * r
 	}
-	return quant.PlainFactor(ranges, in, e.o.Group), nil
+	return quant.PlainFactor(squares, in, e.o.Group), nil
 }
 
 // means returns the mean of each column of x.

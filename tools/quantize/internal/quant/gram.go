@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -138,22 +139,12 @@ func importance(variance []float64, group int) []int {
 			members = append(members, i)
 			weight[at] += variance[i]
 		}
-		slices.SortStableFunc(members, func(a, b int) int { return compare(variance[b], variance[a]) })
+		slices.SortStableFunc(members, func(a, b int) int { return cmp.Compare(variance[b], variance[a]) })
 		groups = append(groups, members)
 	}
 	of := func(members []int) float64 { return weight[slices.Min(members)] / float64(len(members)) }
-	slices.SortStableFunc(groups, func(a, b []int) int { return compare(of(b), of(a)) })
+	slices.SortStableFunc(groups, func(a, b []int) int { return cmp.Compare(of(b), of(a)) })
 	return slices.Concat(groups...)
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // set takes D and U from the Cholesky factor of the reversed matrix.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"math"
@@ -56,19 +57,12 @@ func Layers(tensors []quant.Stored) []quant.Stored {
 			out = append(out, t)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b quant.Stored) int {
-		switch x, y := badness(a), badness(b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b quant.Stored) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
 }
 
-func badness(t quant.Stored) float64 {
+// rank orders tensors: first those whose outputs were compared.
+func rank(t quant.Stored) float64 {
 	if t.Output != 0 {
 		return t.Output
 	}

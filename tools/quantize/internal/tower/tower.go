@@ -72,9 +72,14 @@ func Exact(load Loader) Visitor {
 	}
 }
 
-// LoadBias returns a linear layer's bias, nil for the layers that have none.
+// HasBias reports whether a linear layer has a bias.
+func HasBias(name string) bool {
+	return name != patchEmbedding && name != "visual_projection" && name != "text_projection"
+}
+
+// LoadBias returns a linear layer's bias, nil where it has none.
 func LoadBias(load Loader, name string) ([]float32, error) {
-	if name == patchEmbedding || name == "visual_projection" || name == "text_projection" {
+	if !HasBias(name) {
 		return nil, nil
 	}
 	return load(name + ".bias")
