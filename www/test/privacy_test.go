@@ -85,9 +85,15 @@ func TestAirplaneMode(t *testing.T) {
 	s := tinySite(t)
 	p := newPage(t)
 	p.install(s)
+	weights := 0
+	for _, request := range p.requests() {
+		if strings.HasSuffix(request, "/"+s.assets.Weights) {
+			weights++
+		}
+	}
+	assert.Equal(t, 1, weights, "the service worker takes what the first visit's worker has fetched")
 	s.Server.CloseClientConnections()
 	s.Server.Close()
-	p.requests()
 	p.bare(s)
 	p.load(`{ workers: 2 }`)
 	assert.Contains(t, []string{"zebra", "sunset", "forest"}, eval[string](p, `photo(99).then((file) => outcome(ecor.classify(file)))`))
@@ -158,7 +164,7 @@ func TestAttacks(t *testing.T) {
 	p.bare(s)
 	p.load(`{ workers: 1 }`)
 	p.requests()
-	worker := p.workerTargets()[0]
+	worker := p.workers()[0]
 
 	for _, origin := range []string{there.URL, "http://elsewhere.test", s.URL} {
 		assert.Empty(t, evalDenied[[]string](worker, fmt.Sprintf(attacks, origin)), "in the worker, to %s", origin)
@@ -213,23 +219,4 @@ func TestWaysOut(t *testing.T) {
 	for _, request := range p.requests() {
 		require.True(t, strings.HasSuffix(request, " /sw.js"), request)
 	}
-}
-
-// workerTargets returns the page's workers.
-func (p *page) workerTargets() []*page {
-	p.t.Helper()
-	targets, err := chromedp.Targets(p.ctx)
-	require.NoError(p.t, err)
-	own := chromedp.FromContext(p.ctx).BrowserContextID
-	var workers []*page
-	for _, info := range targets {
-		if info.Type == "worker" && info.BrowserContextID == own {
-			ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID))
-			p.t.Cleanup(cancel)
-			require.NoError(p.t, chromedp.Do(ctx))
-			workers = append(workers, &page{t: p.t, ctx: ctx})
-		}
-	}
-	require.NotEmpty(p.t, workers, "the page has no worker: %v", targets)
-	return workers
 }
