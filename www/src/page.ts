@@ -195,12 +195,15 @@ async function begin(): Promise<void> {
   layout.showNotes(ecor.notes.map((n) => strings.notes[n]));
   editor.start(shipped, ecor.labels, ecor.model.templates);
   model.start(ecor);
-  await keepOffline(() => {}, (state) => {
-    privacy.showOffline(strings.offline[state]);
-    if (state === "update") {
-      messages.tell(strings.offline.update);
-    }
-  });
+  await keepOffline(
+    (done, total) => privacy.showOffline(strings.offline.installing(done, total)),
+    (state) => {
+      privacy.showOffline(strings.offline[state]);
+      if (state === "update") {
+        messages.tell(strings.offline.update);
+      }
+    },
+  );
 }
 
 /** Brings files into the review. */

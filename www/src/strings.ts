@@ -45,6 +45,7 @@ export const loading = {
 
 export const offline = {
   preparing: "Preparing for offline use…",
+  installing: (done: number, total: number) => `Preparing for offline use, ${megabytes(done)} of ${megabytes(total)} MB`,
   ready: "Ready offline",
   update: "Ready offline. A new version waits until every ecor tab is closed.",
   unavailable: "Works while this tab is open; this browser or address does not allow keeping the page for offline use.",
@@ -330,8 +331,10 @@ export const tile = {
   byYou: "by you",
   away: "file not here",
   unsure: " ?",
-  label: (name: string, what: string, marks: string) => [name, what, marks].filter(Boolean).join(": "),
-  answer: (category: string, p: number, reasons: readonly string[]) => `${category}, ${percent(p)}${reasons.length > 0 ? ", " + because(reasons) : ""}`,
+  file: (name: string) => `${name}: `,
+  because: ", because there is ",
+  model: (category: string, p: number) => `model: ${category}, ${percent(p)}`,
+  marks: (list: readonly string[]) => `: ${list.join(", ")}`,
   copy: (name: string) => `same as ${name}`,
   select: "Choose",
 };

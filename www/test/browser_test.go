@@ -112,14 +112,21 @@ func (r *recorder) take() []string {
 
 // page is a tab with storage of its own.
 type page struct {
-	t    *testing.T
-	ctx  context.Context
-	mu   sync.Mutex
-	logs []string // console errors and warnings, uncaught exceptions
+	t       *testing.T
+	ctx     context.Context
+	timeout time.Duration
+	mu      sync.Mutex
+	logs    []string // console errors and warnings, uncaught exceptions
 }
 
 // newPage opens an empty tab, or skips the test where there is no browser.
 func newPage(t *testing.T) *page {
+	t.Helper()
+	return newPageFor(t, testTimeout)
+}
+
+// newPageFor is newPage for a test that may take longer.
+func newPageFor(t *testing.T, timeout time.Duration) *page {
 	t.Helper()
 	chromium.once.Do(startChromium)
 	if errors.Is(chromium.err, browser.ErrNone) && os.Getenv("ECOR_REQUIRE_BROWSER") != "1" {
@@ -130,9 +137,9 @@ func newPage(t *testing.T) *page {
 	ctx, cancel, err := browser.NewTab(chromium.tab)
 	require.NoError(t, err)
 	t.Cleanup(cancel)
-	ctx, cancelTimeout := context.WithTimeout(ctx, testTimeout)
+	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)
 	t.Cleanup(cancelTimeout)
-	p := &page{t: t, ctx: ctx}
+	p := &page{t: t, ctx: ctx, timeout: timeout}
 	go p.listen(chromedp.Console(ctx))
 	return p
 }
@@ -196,7 +203,7 @@ func (p *page) waitFor(condition string) {
 // waitLong is waitFor with all the time that a test has.
 func (p *page) waitLong(condition string) {
 	p.t.Helper()
-	p.waitUntil(condition, testTimeout)
+	p.waitUntil(condition, p.timeout)
 }
 
 func (p *page) waitUntil(condition string, timeout time.Duration) {

@@ -26,14 +26,24 @@ export interface TileSource {
 
 let made = 0;
 
+function unseen(): HTMLElement {
+  return make("span", { className: "unseen" });
+}
+
 export class PhotoTile implements Tile {
   readonly element: HTMLElement;
   private readonly picture = make("div", { className: "picture" });
   private readonly image = make("img", { alt: "", decoding: "async", draggable: false });
   private readonly glyph = make("span", { className: "glyph" });
+  // What a screen reader says is the text of the tile; parts of it are not seen.
+  private readonly file = unseen();
   private readonly category = make("span");
-  private readonly share = make("span", { className: "share" });
-  private readonly why = make("span", { className: "why" });
+  private readonly doubt = make("span", { "aria-hidden": "true" });
+  private readonly beforeShare = unseen();
+  private readonly share = make("span");
+  private readonly beforeWhy = unseen();
+  private readonly why = make("span");
+  private readonly marks = unseen();
   private readonly badge = make("span", { className: "badge" });
   private readonly tags = make("span", { className: "tags" });
   private id = 0;
@@ -42,13 +52,10 @@ export class PhotoTile implements Tile {
 
   constructor(private readonly source: TileSource) {
     this.picture.append(this.glyph, make("span", { className: "mark", title: strings.tile.select }), this.badge, this.tags);
-    this.element = make(
-      "div",
-      { role: "option", id: `tile-${++made}`, className: "tile" },
-      this.picture,
-      make("div", { className: "text", "aria-hidden": "true" }, make("span", { className: "name" }, this.category, this.share), this.why),
-    );
     this.picture.setAttribute("aria-hidden", "true");
+    const name = make("span", { className: "name" }, make("span", {}, this.file, this.category, this.doubt), make("span", { className: "share" }, this.beforeShare, this.share));
+    const why = make("span", { className: "why" }, this.beforeWhy, this.why, this.marks);
+    this.element = make("div", { role: "option", id: `tile-${++made}`, className: "tile" }, this.picture, make("div", { className: "text" }, name, why));
   }
 
   show(index: number, active: boolean): void {
@@ -61,7 +68,6 @@ export class PhotoTile implements Tile {
       this.id = item.id;
     }
     const { element } = this;
-    const what = this.texts(item);
     element.classList.toggle("active", active);
     element.dataset["id"] = String(item.id);
     element.dataset["state"] = item.state;
@@ -70,8 +76,7 @@ export class PhotoTile implements Tile {
     element.setAttribute("aria-selected", String(this.source.isSelected(item.id)));
     element.setAttribute("aria-setsize", String(this.source.count()));
     element.setAttribute("aria-posinset", String(index + 1));
-    const marks = [item.decision === "none" ? "" : strings.decisionNames[item.decision], ...item.tags].filter(Boolean).join(", ");
-    element.setAttribute("aria-label", strings.tile.label(item.name, what, marks));
+    this.showTexts(item);
     this.showMarks(item);
     this.showPicture(item);
   }
@@ -90,22 +95,36 @@ export class PhotoTile implements Tile {
     }
   }
 
-  /** Fills the text lines; returns them as one for screen readers. */
-  private texts(item: Item): string {
-    const { best, state, corrected } = item;
-    if (best) {
-      const reasons = best.method === "clip" ? [] : best.rationales.slice(0, 2);
-      this.category.textContent = corrected || best.category + (best.share < sure ? strings.tile.unsure : "");
-      this.share.textContent = corrected ? strings.tile.byYou : strings.percent(best.share);
-      this.why.textContent = item.duplicateOf ? strings.tile.copy(this.source.review.get(item.duplicateOf)?.name ?? "") : reasons.join(", ");
-      return corrected ? `${corrected}, ${strings.tile.byYou}` : strings.tile.answer((best.share < sure ? strings.photo.unsure : "") + best.category, best.share, reasons);
+  private showTexts(item: Item): void {
+    const { best, corrected, name, decision, tags } = item;
+    const say = (texts: Partial<Record<"file" | "category" | "doubt" | "beforeShare" | "share" | "beforeWhy" | "why", string>>) => {
+      for (const part of ["file", "category", "doubt", "beforeShare", "share", "beforeWhy", "why"] as const) {
+        this[part].textContent = texts[part] ?? "";
+      }
+    };
+    const file = strings.tile.file(name);
+    const marks = [...(decision === "none" ? [] : [strings.decisionNames[decision]]), ...tags];
+    this.marks.textContent = marks.length > 0 ? strings.tile.marks(marks) : "";
+    if (!best) {
+      const first = corrected || this.source.firstSight(item.id);
+      const why = item.reason?.message ?? (first ? strings.photo.atFirstSight : item.attached ? strings.stateNames[item.state] : strings.tile.away);
+      say(first ? { file, category: first, beforeWhy: ", ", why } : { category: name, beforeWhy: ": ", why });
+    } else if (corrected) {
+      say({ file, category: corrected, beforeShare: ", ", share: strings.tile.byYou, beforeWhy: ", ", why: strings.tile.model(best.category, best.share) });
+    } else {
+      const unsure = best.share < sure;
+      const copied = item.duplicateOf && this.source.review.get(item.duplicateOf);
+      const reasons = best.method === "clip" ? "" : best.rationales.slice(0, 2).join(", ");
+      say({
+        file: file + (unsure ? strings.photo.unsure : ""),
+        category: best.category,
+        doubt: unsure ? strings.tile.unsure : "",
+        beforeShare: ", ",
+        share: strings.percent(best.share),
+        beforeWhy: copied ? ", " : reasons && strings.tile.because,
+        why: copied ? strings.tile.copy(copied.name) : reasons,
+      });
     }
-    const first = this.source.firstSight(item.id);
-    const status = item.reason?.message ?? (first ? strings.photo.atFirstSight : item.attached ? strings.stateNames[state] : strings.tile.away);
-    this.category.textContent = corrected || first || item.name;
-    this.share.textContent = "";
-    this.why.textContent = status;
-    return first ? `${first}, ${status}` : status;
   }
 
   private showMarks(item: Item): void {
