@@ -111,9 +111,10 @@ func TestModuleSize(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	t.Logf("%d bytes, %d with gzip", len(module), packed.Len())
-	assert.LessOrEqual(t, len(module), 2_600_000)
-	// compress/gzip packs 2 % less than gzip -9, for which the limit is 750 000.
-	assert.LessOrEqual(t, packed.Len(), 765_000)
+	assert.LessOrEqual(t, len(module), 2_650_000)
+	// The page's engine, module and scripts, is at most 800 000 bytes with gzip -9, of which 16 000 are
+	// scripts. compress/gzip packs 2 % less.
+	assert.LessOrEqual(t, packed.Len(), 785_000)
 }
 
 func TestInfo(t *testing.T) {
