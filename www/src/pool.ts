@@ -72,6 +72,7 @@ export class Pool {
   private weights: Pick<Start, "weights" | "known"> = {};
   private shipped: Pack | undefined; // the site's labels
   private most: number;
+  private labelling: Promise<unknown> = Promise.resolve(); // ends with the last setLabels
   private paused = false;
   private disposed = false;
   private sweeper: ReturnType<typeof setTimeout> | undefined;
@@ -116,6 +117,7 @@ export class Pool {
 
   /** Has an order carried out by a worker that is free, or when one is. */
   run<T extends Result>(order: Order, { signal, priority = 0, ...watch }: Ask): Promise<Done<T>> {
+    let abort: () => void;
     return new Promise<Done<T>>((resolve, reject) => {
       if (this.disposed) {
         return reject(ended());
@@ -124,14 +126,21 @@ export class Pool {
         return reject(signal.reason);
       }
       const task: Task = { order, watch, signal, priority, since: performance.now(), attempts: 0, queued: false, settled: false, resolve, reject };
-      signal?.addEventListener("abort", () => this.abort(task), { once: true });
+      abort = () => this.abort(task);
+      signal?.addEventListener("abort", abort);
       this.enqueue(task);
       this.dispatch();
-    });
+    }).finally(() => signal?.removeEventListener("abort", abort));
   }
 
-  /** Sets the labels for what is started from now on. */
-  async setLabels(pack: Pack): Promise<LabelsInfo> {
+  /** Sets the labels for what is started from now on. Of several calls the last one counts. */
+  setLabels(pack: Pack): Promise<LabelsInfo> {
+    const done = this.labelling.then(() => this.label(pack));
+    this.labelling = done.catch(() => undefined);
+    return done;
+  }
+
+  private async label(pack: Pack): Promise<LabelsInfo> {
     const member = await this.free();
     member.closed = true;
     try {
@@ -165,9 +174,7 @@ export class Pool {
   dispose(): void {
     this.disposed = true;
     clearTimeout(this.sweeper);
-    this.queue.forEach((task) => settle(task, () => task.reject(ended())));
-    this.queue = [];
-    this.waiting = 0;
+    this.rejectWaiting(ended());
     [...this.tasks.keys()].forEach((member) => member.end("disposed"));
   }
 
@@ -202,19 +209,22 @@ export class Pool {
   }
 
   /** Starts one more worker like the others. */
-  private add(): void {
+  private async another(): Promise<Member> {
     const { labels } = this;
-    const added = this.start({ ...this.weights, pack: this.packOf(labels) })
-      .then(({ member }) => {
-        member.labels = labels;
-        this.reopen(member);
-      })
+    const { member } = await this.start({ ...this.weights, pack: this.packOf(labels) });
+    member.labels = labels;
+    this.reopen(member);
+    return member;
+  }
+
+  /** Starts one more worker for what waits. */
+  private add(): void {
+    const added = this.another()
       .catch((e: unknown) => {
         if (this.tasks.size > 0) {
           this.most = this.tasks.size; // the device has no room for more
         } else {
-          this.queue.splice(0).forEach((task) => settle(task, () => task.reject(e)));
-          this.waiting = 0;
+          this.rejectWaiting(e);
         }
       })
       .finally(() => {
@@ -232,12 +242,9 @@ export class Pool {
         return best;
       }
       if (this.starting.size === 0) {
-        this.add();
+        return this.another();
       }
       await Promise.race(this.starting);
-      if (this.disposed) {
-        throw ended();
-      }
     }
   }
 
@@ -286,6 +293,14 @@ export class Pool {
     this.queue.splice(at, 0, task);
     task.queued = true;
     this.waiting++;
+  }
+
+  private rejectWaiting(reason: unknown): void {
+    for (const task of this.queue.splice(0)) {
+      task.queued = false;
+      settle(task, () => task.reject(reason));
+    }
+    this.waiting = 0;
   }
 
   private abort(task: Task): void {
