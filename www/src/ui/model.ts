@@ -75,6 +75,7 @@ export class ModelPanel {
     this.openButton.disabled = true;
     this.bar.hidden = false;
     this.status.classList.remove("error");
+    this.status.textContent = strings.model.opening(0);
     try {
       const info = await this.ecor.openWeights(file, {
         ...(sha256 ? { sha256 } : {}),
