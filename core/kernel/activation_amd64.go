@@ -143,10 +143,10 @@ func topAVX2(x []float32, scale float32) float32 {
 	var lanes [8]float32
 	tops.StoreArray(&lanes)
 	archsimd.ClearAVXUpperBits()
-	top := lanes[0]
-	for _, v := range lanes {
-		top = max(top, v)
-	}
+	most, half := halves(&lanes)
+	most = most.Max(half)
+	most = most.Max(swapPairs(most))
+	top := most.Max(swapOnes(most)).GetElem(0)
 	for _, v := range x {
 		top = max(top, float32(v*scale))
 	}

@@ -67,11 +67,11 @@ func keyAVX2(panel []int8, x []float32, inv float32) float32 {
 }
 
 // sumExact returns a sum that no order changes.
-func sumExact(lanes *[8]float32) (sum float32) {
-	for _, v := range lanes {
-		sum += v
-	}
-	return sum
+func sumExact(lanes *[8]float32) float32 {
+	sum, half := halves(lanes)
+	sum = sum.Add(half)
+	sum = sum.Add(swapPairs(sum))
+	return sum.Add(swapOnes(sum)).GetElem(0)
 }
 
 func quantizeValuesAVX2(w []int8, scale, x []float32, n, d int) {

@@ -34,16 +34,35 @@ func boundsAVX2(x []float32) (lo, hi float32) {
 		los, his = los.Min(v), his.Max(v)
 		poison = poison.Add(v.Sub(v))
 	}
-	var low, high, poisons [8]float32
-	los.StoreArray(&low)
-	his.StoreArray(&high)
+	var lows, highs, poisons [8]float32
+	los.StoreArray(&lows)
+	his.StoreArray(&highs)
 	poison.StoreArray(&poisons)
 	archsimd.ClearAVXUpperBits()
 	lo, hi = boundsGeneric(x)
-	for i := range low {
-		lo, hi = min(lo, low[i])+poisons[i], max(hi, high[i])+poisons[i]
-	}
-	return lo, hi
+	// The minimum of a NaN and a number may be the number; their sum is NaN.
+	low, low2 := halves(&lows)
+	high, high2 := halves(&highs)
+	bad, bad2 := halves(&poisons)
+	low, high, bad = low.Min(low2), high.Max(high2), bad.Add(bad2)
+	low, high, bad = low.Min(swapPairs(low)), high.Max(swapPairs(high)), bad.Add(swapPairs(bad))
+	low, high, bad = low.Min(swapOnes(low)), high.Max(swapOnes(high)), bad.Add(swapOnes(bad))
+	return min(lo, low.GetElem(0)) + bad.GetElem(0), max(hi, high.GetElem(0)) + bad.GetElem(0)
+}
+
+// halves returns eight floats as two vectors. They are in memory for
+// ClearAVXUpperBits to come between.
+func halves(x *[8]float32) (lo, hi archsimd.Float32x4) {
+	return archsimd.LoadFloat32x4(x[:4]), archsimd.LoadFloat32x4(x[4:])
+}
+
+// swapPairs and swapOnes return lanes 2, 3, 0, 1 and 1, 0, 3, 2.
+func swapPairs(x archsimd.Float32x4) archsimd.Float32x4 {
+	return x.AsUint32x4().PermuteScalars(2, 3, 0, 1).AsFloat32x4()
+}
+
+func swapOnes(x archsimd.Float32x4) archsimd.Float32x4 {
+	return x.AsUint32x4().PermuteScalars(1, 0, 3, 2).AsFloat32x4()
 }
 
 // quantizeVectorsAVX2 is quantizeTail.
