@@ -91,7 +91,10 @@ const layout = new Layout(
     onModel: () => model.open(),
     onExport: () => exporter.open(),
     onHelp: () => help.open(),
-    onStartOver: () => startOver.open(),
+    onStartOver: () => {
+      startOverHint.textContent = strings.session.startOverHint(review.size);
+      startOver.open();
+    },
   },
   { privacy: privacy.button, queue: queue.element, message: messages.element, filters: filters.element, decide: decide.element, spoken: messages.spoken },
 );
@@ -384,17 +387,23 @@ function showGrid(): void {
   grid.setItems(view.length, index);
   layout.nothing.hidden = view.length > 0 || review.size === 0;
   decide.showChosen(selection.ids.size);
-  document.body.dataset["work"] = isBusy() ? "busy" : "idle";
+  setState("work", isBusy() ? "busy" : "idle");
 }
 
 function showStage(): void {
-  document.body.dataset["photos"] = review.size > 0 ? "some" : "none";
+  setState("photos", review.size > 0 ? "some" : "none");
   if (isBusy()) {
-    document.body.dataset["work"] = "busy";
+    setState("work", "busy");
   }
   showGridSoon();
-  startOverHint.textContent = strings.session.startOverHint(review.size);
   showQueueSoon();
+}
+
+/** Sets what styles and tests read, where it is not so yet: browsers look for styles again after every change. */
+function setState(name: "photos" | "work", value: string): void {
+  if (document.body.dataset[name] !== value) {
+    document.body.dataset[name] = value;
+  }
 }
 
 function showQueue(): void {

@@ -181,7 +181,7 @@ func sessionPhotos(t *testing.T) (dir string, names []string) {
 func TestSession(t *testing.T) {
 	dir, names := sessionPhotos(t)
 	s := realSite(t)
-	p := newPage(t)
+	p := newPageFor(t, 4*testTimeout)
 	p.view(1400, 900, "light")
 	p.open(s.URL)
 	var files []string
@@ -189,7 +189,7 @@ func TestSession(t *testing.T) {
 		files = append(files, filepath.Join(dir, name))
 	}
 	p.drop(files...)
-	p.waitFor(`document.querySelectorAll(".tile[data-state=done]").length >= 3`)
+	p.waitLong(`document.querySelectorAll(".tile[data-state=done]").length >= 3`)
 	p.save("watch")
 	p.waitLong(`document.body.dataset.work === "idle"`)
 	assert.Contains(t, p.text("#shown"), "60 photos")

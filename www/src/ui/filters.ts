@@ -7,7 +7,7 @@ import type { View } from "../review/view";
 import * as strings from "../strings";
 import { methods } from "../wire";
 
-const optionsInterval = 1000; // milliseconds between looks at what there is to choose
+const countInterval = 250; // milliseconds
 const sortKeys = Object.keys(strings.sortNames) as SortKey[];
 /** Keys that begin with the smallest value. */
 const ascending: readonly SortKey[] = ["added", "name", "path", "category"];
@@ -75,10 +75,22 @@ export class Filters {
       apply();
     };
     this.search.addEventListener("input", throttle(apply, 120));
-    review.on("items", throttle(() => this.showOptions(), optionsInterval));
-    review.on("wanted", () => this.showOptions());
-    view.on(throttle(() => this.showCount(), 100));
-    this.showOptions();
+    // Lists can be long: each is filled when somebody comes to it.
+    const lists: readonly (readonly [HTMLSelectElement, () => readonly Option[]])[] = [
+      [this.category, () => byName(review.counts.categories)],
+      [this.rationale, () => byName(review.counts.rationales)],
+      [this.tag, () => byName(review.counts.tags)],
+      [this.decision, () => decisions.map((d) => [d, strings.decisionNames[d], review.counts.decisions.get(d) ?? 0])],
+      [this.state, () => states.map((s) => [s, strings.stateNames[s], review.counts.states.get(s) ?? 0])],
+    ];
+    for (const [select, options] of lists) {
+      select.onfocus = select.onpointerdown = () => fill(select, options());
+      fill(select, []);
+    }
+    review.on("items", throttle(() => this.showCount(), countInterval));
+    review.on("wanted", () => (this.method.value = review.method));
+    view.on(throttle(() => this.showCount(), countInterval));
+    this.showCount();
   }
 
   /** Removes every filter. */
@@ -124,21 +136,9 @@ export class Filters {
   }
 
   private showCount(): void {
+    this.tagField.hidden = this.review.counts.tags.size === 0 && this.tag.value === "";
     this.shown.textContent = strings.filters.shown(this.view.length, this.review.size);
     this.clearButton.hidden = Object.keys(this.view.filter).length === 0;
-  }
-
-  /** Fills the lists with what there is; a list that is in use stays as it is. */
-  private showOptions(): void {
-    const { categories, rationales, tags, decisions: decided, states: stated } = this.review.counts;
-    fill(this.category, byName(categories));
-    fill(this.rationale, byName(rationales));
-    fill(this.tag, byName(tags));
-    fill(this.decision, decisions.map((d) => [d, strings.decisionNames[d], decided.get(d) ?? 0]));
-    fill(this.state, states.map((s) => [s, strings.stateNames[s], stated.get(s) ?? 0]));
-    this.tagField.hidden = tags.size === 0;
-    this.method.value = this.review.method;
-    this.showCount();
   }
 }
 
@@ -149,9 +149,6 @@ function byName(counts: ReadonlyMap<string, number>): Option[] {
 }
 
 function fill(select: HTMLSelectElement, options: readonly Option[]): void {
-  if (document.activeElement === select) {
-    return;
-  }
   const chosen = select.value;
   const there = options.some(([value]) => value === chosen) || chosen === "" ? options : [...options, [chosen, chosen, 0] as const];
   select.replaceChildren(make("option", { value: "" }, strings.filters.any), ...there.map(([value, name, n]) => make("option", { value }, strings.filters.option(name, n))));

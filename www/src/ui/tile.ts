@@ -26,6 +26,13 @@ export interface TileSource {
 
 let made = 0;
 
+/** Sets an attribute that is not so yet: browsers look for styles again after every one. */
+function change(element: HTMLElement, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) {
+    element.setAttribute(name, value);
+  }
+}
+
 function unseen(): HTMLElement {
   return make("span", { className: "unseen" });
 }
@@ -47,6 +54,10 @@ export class PhotoTile implements Tile {
   private readonly badge = make("span", { className: "badge" });
   private readonly tags = make("span", { className: "tags" });
   private id = 0;
+  // What is shown; items never change, so the same object needs no work.
+  private item: Item | undefined;
+  private first = "";
+  private original = "";
   private url = "";
   private pending = false;
 
@@ -67,18 +78,25 @@ export class PhotoTile implements Tile {
       this.clear();
       this.id = item.id;
     }
-    const { element } = this;
-    element.classList.toggle("active", active);
-    element.dataset["id"] = String(item.id);
-    element.dataset["state"] = item.state;
-    element.dataset["decision"] = item.decision;
-    element.title = item.path;
-    element.setAttribute("aria-selected", String(this.source.isSelected(item.id)));
-    element.setAttribute("aria-setsize", String(this.source.count()));
-    element.setAttribute("aria-posinset", String(index + 1));
-    this.showTexts(item);
-    this.showMarks(item);
+    const { element, source } = this;
+    const first = source.firstSight(item.id) ?? "";
+    const original = item.duplicateOf ? (source.review.get(item.duplicateOf)?.name ?? "") : "";
+    if (item !== this.item || first !== this.first || original !== this.original) {
+      this.item = item;
+      this.first = first;
+      this.original = original;
+      element.dataset["id"] = String(item.id);
+      element.dataset["state"] = item.state;
+      element.dataset["decision"] = item.decision;
+      element.title = item.path;
+      this.showTexts(item);
+      this.showMarks(item);
+    }
     this.showPicture(item);
+    element.classList.toggle("active", active);
+    change(element, "aria-selected", String(source.isSelected(item.id)));
+    change(element, "aria-setsize", String(source.count()));
+    change(element, "aria-posinset", String(index + 1));
   }
 
   clear(): void {
@@ -106,14 +124,13 @@ export class PhotoTile implements Tile {
     const marks = [...(decision === "none" ? [] : [strings.decisionNames[decision]]), ...tags];
     this.marks.textContent = marks.length > 0 ? strings.tile.marks(marks) : "";
     if (!best) {
-      const first = corrected || this.source.firstSight(item.id);
+      const first = corrected || this.first;
       const why = item.reason?.message ?? (first ? strings.photo.atFirstSight : item.attached ? strings.stateNames[item.state] : strings.tile.away);
       say(first ? { file, category: first, beforeWhy: ", ", why } : { category: name, beforeWhy: ": ", why });
     } else if (corrected) {
       say({ file, category: corrected, beforeShare: ", ", share: strings.tile.byYou, beforeWhy: ", ", why: strings.tile.model(best.category, best.share) });
     } else {
       const unsure = best.share < sure;
-      const copied = item.duplicateOf && this.source.review.get(item.duplicateOf);
       const reasons = best.method === "clip" ? "" : best.rationales.slice(0, 2).join(", ");
       say({
         file: file + (unsure ? strings.photo.unsure : ""),
@@ -121,8 +138,8 @@ export class PhotoTile implements Tile {
         doubt: unsure ? strings.tile.unsure : "",
         beforeShare: ", ",
         share: strings.percent(best.share),
-        beforeWhy: copied ? ", " : reasons && strings.tile.because,
-        why: copied ? strings.tile.copy(copied.name) : reasons,
+        beforeWhy: this.original ? ", " : reasons && strings.tile.because,
+        why: this.original ? strings.tile.copy(this.original) : reasons,
       });
     }
   }
