@@ -1,7 +1,11 @@
 package host
 
 import (
+	"bytes"
+	"encoding/binary"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,11 +49,47 @@ func TestGoldenTexts(t *testing.T) {
 	}
 }
 
-// TestEqualsNative: the engine in the module and the engine compiled for this
-// machine give the same answers to 1e-5.
-func TestEqualsNative(t *testing.T) {
-	weights, err := os.ReadFile(tinyWeights)
+// int8Weights returns the tiny model's file with int8 weights.
+func int8Weights(t *testing.T) []byte {
+	b, err := os.ReadFile(tinyWeights)
 	require.NoError(t, err)
+	h, data, err := safetensors.Decode(b)
+	require.NoError(t, err)
+	h.Metadata["scheme"] = "w8a7"
+	var tensors []safetensors.TensorData
+	for _, x := range h.Tensors {
+		tensor := safetensors.TensorData{Name: x.Name, DType: x.DType, Shape: x.Shape, Data: data[x.Name]}
+		if name, ok := strings.CutSuffix(x.Name, ".weight"); ok && len(x.Shape) == 2 && !strings.HasSuffix(name, "position_embedding") {
+			values, err := safetensors.AppendFloat32(nil, x.DType, tensor.Data)
+			require.NoError(t, err)
+			scale := safetensors.TensorData{Name: name + ".scale", DType: safetensors.F32, Shape: x.Shape[:1]}
+			tensor.DType, tensor.Data = safetensors.I8, nil
+			for row := range slices.Chunk(values, x.Shape[1]) {
+				most := max(slices.Max(row), -slices.Min(row))
+				for _, v := range row {
+					tensor.Data = append(tensor.Data, byte(int8(math.Round(float64(127*v/most)))))
+				}
+				scale.Data = binary.LittleEndian.AppendUint32(scale.Data, math.Float32bits(most/127))
+			}
+			tensors = append(tensors, scale)
+		}
+		tensors = append(tensors, tensor)
+	}
+	var out bytes.Buffer
+	require.NoError(t, safetensors.Write(&out, h.Metadata, tensors))
+	return out.Bytes()
+}
+
+// TestEqualsNative: the engine in the module and the engine compiled for this
+// machine give the same embeddings, and the same answers to 1e-5.
+func TestEqualsNative(t *testing.T) {
+	float32s, err := os.ReadFile(tinyWeights)
+	require.NoError(t, err)
+	t.Run("float32", func(t *testing.T) { checkEqualsNative(t, float32s) })
+	t.Run("int8", func(t *testing.T) { checkEqualsNative(t, int8Weights(t)) })
+}
+
+func checkEqualsNative(t *testing.T, weights []byte) {
 	native := core.New()
 	require.NoError(t, native.WeightsBegin(uint64(len(weights))))
 	require.NoError(t, native.WeightsChunk(weights))
@@ -58,10 +98,12 @@ func TestEqualsNative(t *testing.T) {
 	for _, c := range animals().Categories {
 		categories = append(categories, explain.Category(c))
 	}
-	_, err = native.SetLabels(explain.Templates{}, categories, 0)
+	_, err := native.SetLabels(explain.Templates{}, categories, 0)
 	require.NoError(t, err)
 
-	h := open(t, tinyConfig(t))
+	config := tinyConfig(t)
+	config.Weights = Bytes(weights)
+	h := open(t, config)
 	for _, method := range wire.Methods() {
 		img := pattern(93, 71, int(method))
 		got, err := h.Classify(t.Context(), img, NewLabels(animals()), wire.ClassifyOptions{Method: method})
