@@ -37,17 +37,17 @@ func (p *page) exported(button string) string {
 	return text
 }
 
-// classifyCSV runs the command line over files of a folder with a site's module, weights and labels.
-func classifyCSV(t *testing.T, s *site, dir string, files []string) string {
+// classifyCSV runs the command line over files of a folder with a site's module and weights.
+func classifyCSV(t *testing.T, s *site, labels, dir string, files []string) string {
 	t.Helper()
 	tool := filepath.Join(t.TempDir(), "classify")
 	build := exec.Command("go", "build", "-o", tool, "./tools/classify")
 	build.Dir = root
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	args := []string{"-csv", "-j", "1"}
-	for flag, path := range map[string]string{"-module": s.assets.Module, "-weights": s.assets.Weights, "-labels": s.assets.Labels} {
-		abs, err := filepath.Abs(s.file(path))
+	args := []string{"-csv", "-j", "2"}
+	for flag, file := range map[string]string{"-module": s.file(s.assets.Module), "-weights": s.file(s.assets.Weights), "-labels": labels} {
+		abs, err := filepath.Abs(file)
 		require.NoError(t, err)
 		args = append(args, flag, abs)
 	}
@@ -74,7 +74,7 @@ func TestExportEqualsCommandLine(t *testing.T) {
 	p := newPage(t)
 	p.open(s.URL)
 	p.choose(files...)
-	assert.Equal(t, classifyCSV(t, s, dir, names), p.exported("export-answers"))
+	assert.Equal(t, classifyCSV(t, s, s.file(s.assets.Labels), dir, names), p.exported("export-answers"))
 
 	p.press("k", "r")
 	rows, err := csv.NewReader(strings.NewReader(p.exported("export-csv"))).ReadAll()
@@ -176,14 +176,19 @@ func sessionPhotos(t *testing.T) (dir string, names []string) {
 	return dir, names
 }
 
-// TestSession is a review of sixty photos with the shipped weights: drop,
-// watch, filter, correct, undo, export.
+// TestSession is a review of sixty photos with the shipped weights and the pack
+// of animals: drop, watch, filter, correct, undo, export.
 func TestSession(t *testing.T) {
 	dir, names := sessionPhotos(t)
 	s := realSite(t)
 	p := newPageFor(t, 4*testTimeout)
 	p.view(1400, 900, "light")
 	p.open(s.URL)
+	p.click("#labels-open")
+	p.pick("#label-choice", "1")
+	p.click("#label-apply")
+	p.waitApplied()
+	p.press(kb.Escape)
 	var files []string
 	for _, name := range names {
 		files = append(files, filepath.Join(dir, name))
@@ -196,8 +201,9 @@ func TestSession(t *testing.T) {
 	p.save("done")
 
 	p.pick("#sort", "share")
-	p.do(`document.querySelector("#filter-unsure").click()`)
-	p.waitFor(`/\d+ of 60/.test(document.querySelector("#shown").textContent)`)
+	p.set("#search", "accordion")
+	p.waitTiles(1)
+	p.save("found")
 	p.click("#filter-clear")
 	p.pick("#sort", "added")
 	p.waitFor(`document.querySelector("[data-index='0'] .text") && document.querySelector("#shown").textContent.startsWith("60")`)
@@ -209,11 +215,17 @@ func TestSession(t *testing.T) {
 	p.run(undoKeys()...)
 	p.waitFor(`document.querySelector("[data-index='0']").dataset.decision === "none"`)
 	assert.Contains(t, p.tiles()[0], "an instrument, by you")
-	p.do(`document.querySelector(".detail details > summary").click()`)
 	p.save("corrected")
+	p.do(`document.querySelector(".detail details > summary").click()`)
+	p.do(`document.querySelector("#grid").focus()`)
+	p.press(kb.Enter)
+	p.waitFor(`document.querySelector("#big").open && document.querySelectorAll("#big .heat td").length === 400`)
+	p.do(`document.querySelector("#big .heat").scrollIntoView({ block: "center" })`)
+	p.save("table")
+	p.press(kb.Escape)
 
 	ours := answerRows(t, p.exported("export-answers"))
-	theirs := answerRows(t, classifyCSV(t, s, dir, names))
+	theirs := answerRows(t, classifyCSV(t, s, filepath.Join(root, "weights", "labels", "animals.json"), dir, names))
 	pngs, jpegs, same := 0, 0, 0
 	for _, name := range names {
 		if strings.HasSuffix(name, ".png") {
