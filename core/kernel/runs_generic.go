@@ -1,4 +1,4 @@
-//go:build !goexperiment.simd || !(wasm || amd64)
+//go:build !wasm && !(amd64 && goexperiment.simd)
 
 package kernel
 
