@@ -164,16 +164,24 @@ func (f *Factor) set(l []float64, n int) {
 const choleskyBlock = 64
 
 // cholesky replaces the lower triangle of a (n, n) by its Cholesky factor. It reports false where a is not positive
-// definite.
+// definite. Products of finished columns are summed in float32, gramRows at a time: the damping is far above what
+// that loses.
 func cholesky(a []float64, n int) bool {
+	finished := make([]float32, n*n)
 	for first := 0; first < n; first += choleskyBlock {
 		end := min(first+choleskyBlock, n)
-		// The columns before first are finished: their part of the products is taken off these.
-		work.Blocks(n-first, 16, func(lo, hi int) {
-			for i := first + lo; i < first+hi; i++ {
-				row := a[i*n : i*n+first]
-				for j := first; j < min(end, i+1); j++ {
-					a[i*n+j] -= dot(row, a[j*n:j*n+first])
+		width := end - first
+		columns := make([]float32, first*width)
+		kernel.Transpose(columns, width, finished[first*n:], n, width, first)
+		work.Blocks(n-first, 32, func(lo, hi int) {
+			product := make([]float32, (hi-lo)*width)
+			for at := 0; at < first; at += gramRows {
+				k := min(gramRows, first-at)
+				kernel.Gemm(product, width, finished[(first+lo)*n+at:], n, columns[at*width:], width, hi-lo, width, k)
+				for i := first + lo; i < first+hi; i++ {
+					for j, v := range product[(i-first-lo)*width : (i-first-lo+1)*width] {
+						a[i*n+first+j] -= float64(v)
+					}
 				}
 			}
 		})
@@ -192,6 +200,13 @@ func cholesky(a []float64, n int) bool {
 			for i := end + lo; i < end+hi; i++ {
 				for j := first; j < end; j++ {
 					a[i*n+j] = (a[i*n+j] - dot(a[i*n+first:i*n+j], a[j*n+first:j*n+j])) / a[j*n+j]
+				}
+			}
+		})
+		work.Blocks(n-first, 32, func(lo, hi int) {
+			for i := first + lo; i < first+hi; i++ {
+				for j := first; j < min(end, i+1); j++ {
+					finished[i*n+j] = float32(a[i*n+j])
 				}
 			}
 		})

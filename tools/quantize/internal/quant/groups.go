@@ -121,7 +121,7 @@ func (r *rowsFit) scale(v []float32) float32 {
 }
 
 // stepTrials is the number of steps that are tried for a group.
-const stepTrials = 24
+const stepTrials = 12
 
 // step returns the distance of neighbouring codes that represents v best, 0 where all of v is 0.
 func step(v, weight []float32) float32 {
@@ -138,9 +138,10 @@ func step(v, weight []float32) float32 {
 		}
 		for _, sign := range []float32{s, -s} {
 			var loss float64
+			inverse := 1 / sign
 			for k, x := range v {
-				e := x - sign*float32(nearest(x/sign, minCode))
-				loss += float64(weight[k]) * float64(e*e)
+				e := x - float32(sign*nearest(float32(x*inverse), minCode))
+				loss += float64(float32(weight[k] * float32(e*e)))
 			}
 			if loss < least {
 				best, least = s, loss
@@ -151,12 +152,19 @@ func step(v, weight []float32) float32 {
 }
 
 // nearest returns the code, at least lowest, that is nearest to x.
-func nearest(x float32, lowest int8) int8 {
-	return int8(max(float64(lowest), min(maxCode, math.RoundToEven(float64(x)))))
+func nearest(x, lowest float32) float32 {
+	const integers = 0x1.8p23 // float32 numbers near to it are integers
+	if x > maxCode {
+		return maxCode
+	}
+	if x < lowest {
+		return lowest
+	}
+	return float32(x+integers) - integers
 }
 
 // lowest returns the lowest code that a multiplier allows.
-func lowest(multiplier int8) int8 {
+func lowest(multiplier int8) float32 {
 	if multiplier > topMultiplier || multiplier < -topMultiplier {
 		return -maxCode
 	}
@@ -164,7 +172,7 @@ func lowest(multiplier int8) int8 {
 }
 
 // multiplierWindow is how far from a group's own step multipliers are tried.
-const multiplierWindow = 4
+const multiplierWindow = 3
 
 // choose returns the multiplier near to v's own step that costs least. codes and errors are overwritten.
 func (r *rowsFit) choose(w, v, d []float32, scale float32, codes []int8, errors []float32) int8 {
@@ -186,17 +194,18 @@ func (r *rowsFit) try(w, v, d []float32, scale float32, multiplier int8, codes [
 	n := len(v)
 	local := r.local[:copy(r.local, v)]
 	width := scale * float32(multiplier)
-	low := lowest(multiplier)
+	inverse, low := 1/width, lowest(multiplier)
 	for k, x := range local {
-		q := nearest(x/width, low)
-		got := float32(width * float32(q))
+		q := nearest(float32(x*inverse), low)
+		got := float32(width * q)
 		rounding, e := x-got, w[k]-got
-		codes[k], errors[k] = q, e
-		loss += float64(d[k]) * float64(rounding*rounding)
+		codes[k], errors[k] = int8(q), e
+		loss += float64(float32(d[k] * float32(rounding*rounding)))
 		if r.f.U != nil {
-			u := r.inner[k*n : (k+1)*n]
-			for j := k + 1; j < n; j++ {
-				local[j] += float32(e * u[j])
+			rest := local[k+1:]
+			u := r.inner[k*n+k+1 : (k+1)*n][:len(rest)]
+			for j := range rest {
+				rest[j] += float32(e * u[j])
 			}
 		}
 	}
