@@ -20,12 +20,12 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Makes a button; an icon's button without text has a title, which is its name too. */
+/** Makes a button; one that shows nothing but a sign has a title, which is its name too. */
 export function button(
   properties: Partial<HTMLButtonElement> & { [attribute: `${string}-${string}`]: string },
   ...children: Child[]
 ): HTMLButtonElement {
-  const named = properties.title && children.every((c) => typeof c !== "string") ? { "aria-label": properties.title } : {};
+  const named = properties.title && children.every((c) => typeof c !== "string" || c.length === 1) ? { "aria-label": properties.title } : {};
   return make("button", { type: "button", ...named, ...properties }, ...children);
 }
 

@@ -266,7 +266,7 @@ export const filters = {
   tag: "Tag",
   from: "From %",
   to: "to %",
-  unsure: "Unsure only",
+  unsure: "Unsure",
   unsureHint: (margin: number, uncovered: number) =>
     `Unsure: the best category leads by less than ${percent(margin)}, or more than ${percent(uncovered)} of the evidence was not weighed.`,
   sort: "Sort by",
@@ -365,6 +365,7 @@ export const table = {
   corner: "Reason",
   hint: " ",
   cell: (row: string, column: string, p: number) => `${column}, because there is ${row}: ${percent(p)}`,
+  weak: (row: string, column: string) => `${column}, because there is ${row}: less than the strongest twenty of ${column}`,
   label: "Probability of each pair of category and reason",
 };
 

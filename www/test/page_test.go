@@ -118,7 +118,7 @@ func TestPhotos(t *testing.T) {
 	assert.Len(t, p.texts(".detail section:first-of-type .bars li"), 3, "one bar a category")
 	second := p.text(".detail section:first-of-type li:nth-child(2) .row-name")
 	p.click(".detail section:first-of-type li:nth-child(2) .row-name")
-	assert.Contains(t, p.texts(".detail h3"), "Reasons for "+second)
+	assert.Contains(t, p.texts(".detail h2"), "Reasons for "+second)
 	assert.Contains(t, p.text(".detail"), "looked at closely")
 	assert.Regexp(t, `open .* · resize .* · image .* · reasons`, p.text(".detail .timings"))
 	p.save("desktop")

@@ -24,7 +24,7 @@ export class Filters {
   private readonly to = make("input", { type: "number", id: "filter-to", min: "0", max: "100", placeholder: "100" });
   private readonly unsure = make("input", { type: "checkbox", id: "filter-unsure" });
   private readonly sort = make("select", { id: "sort" });
-  private readonly descending = make("input", { type: "checkbox", id: "descending" });
+  private readonly descending = button({ id: "descending", title: strings.filters.descending, "aria-pressed": "false", onclick: () => this.turn(this.descending.ariaPressed !== "true") }, "↑");
   private readonly method = make("select", { id: "method" });
   private readonly shown = make("span");
   private readonly clearButton = button({ id: "filter-clear", className: "quiet", onclick: () => this.clear() }, strings.filters.clear);
@@ -62,17 +62,16 @@ export class Filters {
       field(strings.filters.to, this.to),
       make("label", { className: "check", title: strings.filters.unsureHint(margin, uncovered) }, this.unsure, strings.filters.unsure),
       field(strings.filters.sort, this.sort),
-      make("label", { className: "check" }, this.descending, strings.filters.descending),
+      this.descending,
       field(strings.filters.method, this.method),
       shown,
     );
     const apply = () => this.apply();
-    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.unsure, this.descending]) {
+    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.unsure]) {
       control.addEventListener("change", apply);
     }
     this.sort.onchange = () => {
-      this.descending.checked = !ascending.includes(this.sort.value as SortKey);
-      apply();
+      this.turn(!ascending.includes(this.sort.value as SortKey));
     };
     this.search.addEventListener("input", throttle(apply, 120));
     // Lists can be long: each is filled when somebody comes to it.
@@ -99,6 +98,13 @@ export class Filters {
       control.value = "";
     }
     this.unsure.checked = false;
+    this.apply();
+  }
+
+  /** Sorts from the largest or from the smallest. */
+  private turn(descending: boolean): void {
+    this.descending.ariaPressed = String(descending);
+    this.descending.textContent = descending ? "↓" : "↑";
     this.apply();
   }
 
@@ -131,7 +137,7 @@ export class Filters {
     if (this.unsure.checked) {
       filter.unsure = defaultUnsure;
     }
-    this.view.set(filter, { by: this.sort.value as SortKey, descending: this.descending.checked });
+    this.view.set(filter, { by: this.sort.value as SortKey, descending: this.descending.ariaPressed === "true" });
     this.showCount();
   }
 

@@ -6,7 +6,7 @@ import * as strings from "../strings";
 export interface Table {
   rows: readonly string[];
   columns: readonly string[];
-  /** (rows, columns), of which each is a probability. */
+  /** (rows, columns), of which each is a probability; 0 where it is too small to be known. */
   values: readonly (readonly number[])[];
 }
 
@@ -15,16 +15,20 @@ export function heatMap(table: Table, label: string): HTMLElement {
   const largest = Math.max(...table.values.flat(), 1e-12);
   const readout = make("output", { className: "readout" }, strings.table.hint);
   const cells: HTMLTableCellElement[][] = [];
+  const textOf = (r: number, c: number) => {
+    const [row, column, p] = [table.rows[r] ?? "", table.columns[c] ?? "", table.values[r]?.[c] ?? 0];
+    return p > 0 ? strings.table.cell(row, column, p) : strings.table.weak(row, column);
+  };
   const sayCell = (r: number, c: number) => {
-    readout.textContent = strings.table.cell(table.rows[r] ?? "", table.columns[c] ?? "", table.values[r]?.[c] ?? 0);
+    readout.textContent = textOf(r, c);
   };
   const body = table.rows.map((row, r) => {
-    const line = table.columns.map((column, c) => {
+    const line = table.columns.map((_, c) => {
       const p = table.values[r]?.[c] ?? 0;
       const cell = make("td", {
         role: "gridcell",
         tabIndex: r === 0 && c === 0 ? 0 : -1,
-        "aria-label": strings.table.cell(row, column, p),
+        "aria-label": textOf(r, c),
         onmouseenter: () => sayCell(r, c),
         onfocus: () => sayCell(r, c),
       });
