@@ -8,6 +8,7 @@ Contract
   Photos(out, part)         gives those arrays back, the pixels memory-mapped.
   Sampler                   draws row numbers with tempered weights; its state is its random generator.
   augment(...)              uint8 batch -> normalised float batch, all on whole batches.
+  mix(...)                  pairs of photos in one: CutMix or MixUp.
 
 Pixels are never turned into anything but tensors: no photo is copied into the repository.
 """
@@ -183,3 +184,29 @@ def augment(pixels, sides, generator, size=SIZE, smallest=0.3):
     saturation = torch.where(rand(n, 1, 1, 1) < 0.05, torch.zeros(n, 1, 1, 1), factor(0.25))
     x = ((x - grey) * saturation + grey).clamp(0, 1)
     return (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+
+
+def mix(x, count, generator):
+    """Replaces the last `count` photos of a batch by mixtures of two of them, all by CutMix (a rectangle of the
+    other photo; Yun et al., arXiv 1905.04899) or all by MixUp (a weighted sum; Zhang et al., arXiv 1710.09412).
+
+    Returns the batch, the other photo's place for every photo (its own where it is not mixed), and the share of the
+    first photo, float [n].
+    """
+    n, side = len(x), x.shape[-1]
+    first = n - count
+    other, weight = torch.arange(n), torch.ones(n)
+    if count < 2:
+        return x, other, weight
+    other[first:] = other[first:].roll(1)
+    share = float(torch.rand((), generator=generator))
+    y = x.clone()
+    if torch.rand((), generator=generator) < 0.5:
+        w = int(side * (1 - share) ** 0.5)
+        left, top = (int(torch.randint(side - w + 1, (), generator=generator)) for _ in range(2))
+        y[first:, :, top:top + w, left:left + w] = x[other[first:], :, top:top + w, left:left + w]
+        share = 1 - (w / side) ** 2
+    else:
+        y[first:] = share * x[first:] + (1 - share) * x[other[first:]]
+    weight[first:] = share
+    return y, other, weight

@@ -4,7 +4,8 @@ Contract
   multi_positive(logits, positive)   symmetric CLIP loss [images, texts] where a photo may have several true
                                      texts and a text several photos: the target of a row is spread evenly
                                      over its positives; rows (columns) without positives do not count.
-  among(logits, target, allowed)     cross entropy of one true text per photo among the allowed texts only.
+  among(logits, target, allowed)     cross entropy of one true text per photo among the allowed texts only; weight:
+                                     how much each photo counts.
 """
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ def multi_positive(logits, positive):
     return (_rows(logits, positive) + _rows(logits.t(), positive.t())) / 2
 
 
-def among(logits, target, allowed, smoothing=0.0):
+def among(logits, target, allowed, smoothing=0.0, weight=None):
     """target: index of the true text, -1 where there is none; allowed: bool [images, texts]."""
     use = target >= 0
     if not use.any():
@@ -34,4 +35,6 @@ def among(logits, target, allowed, smoothing=0.0):
     if smoothing:
         share = allowed[use].to(logp.dtype)
         loss = (1 - smoothing) * loss - smoothing * (logp * share).sum(1) / share.sum(1)
+    if weight is not None:
+        loss = loss * weight[use]
     return loss.mean()

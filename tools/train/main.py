@@ -48,8 +48,11 @@ def parser():
         if name == "pretrain":
             s.add_argument("--init", help="CLIPModel folder to go on from; its patches may have another size")
             s.add_argument("--patch", type=int, default=16, help="side of a patch in pixels")
+            s.add_argument("--mix", type=float, default=0, help="share of the photos that are two photos in one (CutMix, MixUp)")
         else:
             s.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
+            s.add_argument("--foreign", type=float, default=0.25, help="share of the photos whose conditional prompts have a "
+                           "rationale of another category")
             s.add_argument("--control", action="store_true", help="plain CLIP loss instead, into --work/control")
             s.add_argument("--from", dest="source", help="CLIPModel folder to start from (default: the averaged "
                            "weights of --work/pretrain/last.pt)")
@@ -84,7 +87,8 @@ def train_run(a, net, tokens, source=None):
     from . import data, train
     kind = "control" if getattr(a, "control", False) else a.command
     options = train.Options(kind=kind, steps=a.steps, minutes=a.minutes, batch=a.batch, rate=a.rate, muon=a.muon, seed=a.seed,
-                            warmup=a.warmup, average=a.average, bfloat16=a.bfloat16, save_every=a.save_every, lora=getattr(a, "lora", 0))
+                            warmup=a.warmup, average=a.average, bfloat16=a.bfloat16, save_every=a.save_every, lora=getattr(a, "lora", 0),
+                            mix=getattr(a, "mix", 0), foreign=getattr(a, "foreign", 0))
     run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options,
                     os.path.join(a.work, kind), log, source=source, threads=a.threads)
     log("%d parameters, %d photos, %d names; %s" % (

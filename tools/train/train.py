@@ -6,7 +6,8 @@ Contract
 
 A step of `pretrain` sums
   - two cross entropies of the photo against category prompts: among its own set's names, and among everyday
-    names (about 400 names are encoded at every step, their shared prefix once);
+    names (about 400 names are encoded at every step, their shared prefix once), where a share `mix` of the photos are two
+    photos in one;
   - at most steps half a multi-positive CLIP loss with rationale prompts (every second step) or with conditional
     prompts (every fourth).
 A step of `ecor` sums the CLIP loss with rationale prompts and the CLIP loss with conditional prompts (which has
@@ -30,8 +31,8 @@ from .export import read_checkpoint
 from .model import pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
-Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora",
-                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0))
+Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
+                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0.25))
 # (until this share of the run, side in pixels, patches kept)
 STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
 
@@ -57,7 +58,8 @@ class Run:
             self.others.setdefault(texts.classes[c].set, []).append(c)
         if options.lora:
             lora.attach(model, options.lora)
-        self.optimizers = muon.optimizers(model, options.rate, options.muon, options.decay)
+        self.optimizers = muon.optimizers(model, options.rate, options.muon, options.decay,
+                                          torch.bfloat16 if options.bfloat16 else torch.float32)
         self.average = {n: p.detach().clone() for n, p in model.named_parameters()}
         self.sampler = data.Sampler(photos.rows, options.seed)
         self.random = np.random.RandomState(options.seed + 1)
@@ -118,7 +120,7 @@ class Run:
         with torch.autocast("cpu", enabled=False):  # logits need more than bfloat16's three digits
             return scale.float() * images.float() @ vectors.float().t()
 
-    def names_loss(self, images, classes, scale):
+    def names_loss(self, images, classes, scale, other, weight):
         draw = self.random.random_sample()
         template = CATEGORY if draw < 0.6 or self.o.kind != "pretrain" else \
             OTHER_CATEGORY[self.random.randint(len(OTHER_CATEGORY))]
@@ -126,8 +128,11 @@ class Run:
         chosen, at = bank.chosen(classes, self.random)
         names = bank.drawn(self.random, chosen)
         logits = self.logits(images, [prompt(template, c=n) for n in names], scale)
-        return (losses.among(logits, at[bank.own[classes]], bank.siblings[classes][:, chosen], 0.05)
-                + losses.among(logits, at[bank.common[classes]], bank.rivals[classes][:, chosen], 0.05))
+        loss = 0
+        for c, w in ((classes, weight), (classes[other], 1 - weight)):
+            loss = (loss + losses.among(logits, at[bank.own[c]], bank.siblings[c][:, chosen], 0.05, w)
+                    + losses.among(logits, at[bank.common[c]], bank.rivals[c][:, chosen], 0.05, w))
+        return loss
 
     def rationale_loss(self, images, classes, scale):
         pairs, positive = prompts.rationale_batch(self.texts, classes.tolist(), self.random)
@@ -141,7 +146,7 @@ class Run:
 
     def conditional_loss(self, images, classes, scale, negatives):
         pairs, positive, target, same = prompts.conditional_batch(
-            self.texts, classes.tolist(), self.random, self.others, negatives)
+            self.texts, classes.tolist(), self.random, self.others, negatives, self.o.foreign)
         template = CONDITIONAL_A if self.random.random_sample() < 0.35 else CONDITIONAL_B
         if not pairs:
             return images.sum() * 0
@@ -164,17 +169,21 @@ class Run:
         classes = torch.from_numpy(self.row_class[rows])
         pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,
                               side, 0.5)
+        mixed = int(o.batch * o.mix)
+        plain = o.batch - mixed
+        pixels, other, weight = data.mix(pixels, mixed, self.torch_random)
         for group in (g for x in self.optimizers for g in x.param_groups):
             group["lr"] = group["share"] * self.rate()
         self.model.train()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=o.bfloat16):
             images = self.model.image(pixels, keep)
             scale = self.model.scale()
-            names = self.names_loss(images, classes, scale)
+            names = self.names_loss(images, classes, scale, other, weight)
+            images, classes = images[:plain], classes[:plain]
             parts = {"names": names}
             if o.kind == "pretrain":
                 if self.step % 4 == 1:  # the longest texts: a third of the photos
-                    few = o.batch // 3
+                    few = plain // 3
                     parts["conditional"] = self.conditional_loss(images[:few], classes[:few], scale, 1)
                 elif self.step % 2 == 0:
                     parts["rationale"] = self.rationale_loss(images, classes, scale)
