@@ -43,7 +43,7 @@ func TestReport(t *testing.T) {
 		Machine: Machine{CPU: "a processor", Cores: 2, Go: "go1", Chromium: "Chrome 1", Date: "2026-01-01 00:00"},
 		Runs:    2,
 		Hosts:   []string{"wazero", "Chromium"},
-		Kernels: []KernelRow{{"product", 2e9, true, 3, map[string]Summary{
+		Kernels: []KernelRow{{"a tower", "product", 2e9, true, 3, map[string]Summary{
 			"wazero": {Median: 0.5, P10: 0.25, Runs: 2}, "Chromium": {Median: 0.1, P10: 0.05, Runs: 2}}}},
 		Photos: &PhotoTable{"photos", s.rows()},
 		Sizes:  []Size{{"a.wasm", 10, 5}},
@@ -53,7 +53,7 @@ func TestReport(t *testing.T) {
 	text := out.String()
 	for _, want := range []string{
 		"a processor, 2 cores, go1, Chrome 1, 2026-01-01 00:00 UTC\n",
-		"product, GMAC/s", "1500", "300", // ms per photo
+		"a tower", "product, GMAC/s", "1500", "300", // ms per photo
 		"decode, ms", "15", "11",
 		"a.wasm",
 	} {
@@ -103,10 +103,11 @@ func TestField(t *testing.T) {
 func TestCases(t *testing.T) {
 	names := make(map[string]bool)
 	for _, c := range cases.All {
-		assert.False(t, names[c.Name], "%s is listed twice", c.Name)
-		names[c.Name] = true
+		name := c.Tower + ", " + c.Name
+		assert.False(t, names[name], "%s is listed twice", name)
+		names[name] = true
 		reset, call := c.New()
 		reset()
-		assert.NotPanics(t, call, c.Name)
+		assert.NotPanics(t, call, name)
 	}
 }

@@ -79,7 +79,9 @@ func benchSite(dir string, module, kernels []byte, photos [][]byte) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	// Whichever the browser would take.
 	assets.Put(assets.Module, module)
+	assets.Put(assets.Relaxed, module)
 	worker, err := static.Bundle(filepath.Join(scripts, "worker.ts"), assets.Define())
 	if err != nil {
 		return nil, err
@@ -100,6 +102,7 @@ func benchSite(dir string, module, kernels []byte, photos [][]byte) (http.Handle
 	add("/bench-worker.js", "text/javascript", worker)
 	add("/bench-kernels.wasm", "application/wasm", kernels)
 	add("/ecor.wasm", "application/wasm", module)
+	add("/ecor-relaxed.wasm", "application/wasm", module)
 	for i, b := range photos {
 		add("/bench-photo/"+strconv.Itoa(i), "image/jpeg", b)
 	}

@@ -3,6 +3,7 @@
 //
 //	go run ./tools/bench
 //	go run ./tools/bench -json > bench.json
+//	go run ./tools/bench -dist FOLDER               # another model's site
 //	go run ./tools/bench -only photos -against other.wasm
 //
 // It must run in the root of the repository, whose kernels it compiles. The
@@ -23,12 +24,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ecor-clip/ecor/wasm/relax"
 	"github.com/ecor-clip/ecor/www/browser"
+	"github.com/ecor-clip/ecor/www/site/static"
 )
 
 // files are what is measured.
 type files struct {
-	module, weights, labels, site string
+	module, relaxed, weights, labels, site string
 }
 
 type options struct {
@@ -48,18 +51,15 @@ func main() {
 	against := flag.String("against", "", "another module `file`, to be measured in turn with the first")
 	asJSON := flag.Bool("json", false, "write JSON instead of tables")
 	flag.Parse()
-	o := options{
-		files: files{
-			module:  filepath.Join(*dist, "ecor.wasm"),
-			weights: filepath.Join(*dist, "weights", "ecor-mini.safetensors"),
-			labels:  filepath.Join(*dist, "weights", "everyday.json"),
-			site:    filepath.Join(*dist, "www"),
-		},
-		against: *against, runs: max(1, *runs), only: strings.Split(*only, ","),
-	}
+	o := options{against: *against, runs: max(1, *runs), only: strings.Split(*only, ",")}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := run(ctx, o)
+	report, err := func() (r *Report, err error) {
+		if o.files, err = findFiles(*dist); err != nil {
+			return nil, err
+		}
+		return run(ctx, o)
+	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -73,6 +73,19 @@ func main() {
 	report.print(os.Stdout)
 }
 
+// findFiles returns the files in the folder that ./build.sh build or ./www/site
+// build wrote.
+func findFiles(dist string) (f files, err error) {
+	f = files{module: filepath.Join(dist, "ecor.wasm"), relaxed: filepath.Join(dist, "ecor-relaxed.wasm"), site: filepath.Join(dist, "www")}
+	assets, err := static.ReadAssets(f.site)
+	if err != nil {
+		return f, err
+	}
+	f.weights = filepath.Join(f.site, filepath.FromSlash(assets.Weights))
+	f.labels = filepath.Join(f.site, filepath.FromSlash(assets.Labels))
+	return f, nil
+}
+
 func run(ctx context.Context, o options) (*Report, error) {
 	for _, part := range o.only {
 		if !slices.Contains(parts, part) {
@@ -84,12 +97,16 @@ func run(ctx context.Context, o options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	large, err := drawnPhoto(4000, 3000)
+	large, err := drawnPhoto(8000, 6000)
 	if err != nil {
 		return nil, err
 	}
 	photos := append(slices.Clip(set.files), large.files...)
-	kernels, err := buildKernels(ctx)
+	strict, err := buildKernels(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	relaxed, err := buildKernels(ctx, true)
 	if err != nil {
 		return nil, err
 	}
@@ -100,33 +117,46 @@ func run(ctx context.Context, o options) (*Report, error) {
 	}
 	defer stop()
 
-	modules := []string{o.module}
-	if o.against != "" {
-		modules = append(modules, o.against)
-	}
 	var hosts []named
 	defer func() {
 		for _, h := range hosts {
 			h.close()
 		}
 	}()
-	url := ""
-	for i, module := range modules {
-		suffix := []string{"", ", other"}[i]
-		w, err := newWazero(ctx, o.files, module, kernels, photos)
+	addWazero := func(name, module string) error {
+		w, err := newWazero(ctx, o.files, module, strict, photos)
 		if err != nil {
-			return nil, fmt.Errorf("%s, wazero: %w", module, err)
+			return fmt.Errorf("%s, wazero: %w", module, err)
 		}
-		hosts = append(hosts, named{"wazero" + suffix, w})
+		hosts = append(hosts, named{name, w})
+		return nil
+	}
+	url := ""
+	addChromium := func(name, module string, kernels []byte) error {
 		if tab == nil {
-			continue
+			return nil
 		}
 		c, err := newChromium(tab, o.files, module, kernels, photos)
 		if err != nil {
-			return nil, fmt.Errorf("%s, Chromium: %w", module, err)
+			return fmt.Errorf("%s, Chromium: %w", module, err)
 		}
-		hosts = append(hosts, named{"Chromium" + suffix, c})
+		hosts = append(hosts, named{name, c})
 		url = cmp.Or(url, c.server.URL)
+		return nil
+	}
+	if err := addChromium("relaxed", o.relaxed, relaxed); err != nil {
+		return nil, err
+	}
+	if err := addChromium("strict", o.module, strict); err != nil {
+		return nil, err
+	}
+	if err := addWazero("wazero", o.module); err != nil {
+		return nil, err
+	}
+	if o.against != "" {
+		if err := addChromium("other", o.against, strict); err != nil {
+			return nil, err
+		}
 	}
 	for _, h := range hosts {
 		r.Hosts = append(r.Hosts, h.name)
@@ -180,19 +210,29 @@ func startBrowser(ctx context.Context, r *Report) (tab context.Context, stop fun
 	return tab, stop, nil
 }
 
-// buildKernels compiles the module that measures the kernels.
-func buildKernels(ctx context.Context) ([]byte, error) {
+// buildKernels compiles the module that measures the kernels, those of
+// ecor-relaxed.wasm or of ecor.wasm.
+func buildKernels(ctx context.Context, relaxed bool) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "ecor-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "kernels.wasm")
-	build := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-o", out, "./tools/bench/kernels")
+	tags := "-tags="
+	if relaxed {
+		tags = "-tags=relaxed"
+	}
+	build := exec.CommandContext(ctx, "go", "build", tags, "-buildmode=c-shared", "-trimpath", "-o", out, "./tools/bench/kernels")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("building the kernels' module: %w", err)
 	}
-	return os.ReadFile(out)
+	module, err := os.ReadFile(out)
+	if err != nil || !relaxed {
+		return module, err
+	}
+	module, _, err = relax.Repair(module)
+	return module, err
 }

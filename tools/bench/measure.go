@@ -58,6 +58,7 @@ func (s *samples) rows() []Row {
 
 // KernelRow is one kernel call on every host, in seconds.
 type KernelRow struct {
+	Tower    string             `json:"tower"`
 	Name     string             `json:"name"`
 	Ops      int                `json:"ops"`
 	Product  bool               `json:"product"` // ops are multiply-adds, not elements
@@ -95,7 +96,7 @@ func measureKernels(ctx context.Context, hosts []named, runs int) ([]KernelRow, 
 				}
 			}
 		}
-		row := KernelRow{c.Name, c.Ops, c.Product, c.PerPhoto, make(map[string]Summary)}
+		row := KernelRow{c.Tower, c.Name, c.Ops, c.Product, c.PerPhoto, make(map[string]Summary)}
 		for name, runs := range seconds {
 			row.Hosts[name] = summarize(runs)
 		}
@@ -217,7 +218,7 @@ type Size struct {
 
 func measureSizes(f files) ([]Size, error) {
 	var sizes []Size
-	for _, path := range []string{f.module, f.weights, f.labels, strings.TrimSuffix(f.labels, ".json") + ".embeddings.safetensors"} {
+	for _, path := range []string{f.module, f.relaxed, f.weights, f.labels, strings.TrimSuffix(f.labels, ".json") + ".embeddings.safetensors"} {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -87,35 +88,57 @@ func (r *Report) printRows(w io.Writer, title, note string, list []Row) {
 	table(w, rows)
 }
 
-// printKernels adds up what the kernels take of an image tower.
+// printKernels adds up what the kernels take of each image tower.
 func (r *Report) printKernels(w io.Writer) {
-	fmt.Fprint(w, "\n### Kernels (GMAC/s or million elements/s; ms of a photo's image tower)\n\n")
-	header := []string{"kernel", "calls per photo"}
-	for _, h := range r.Hosts {
-		header = append(header, h, "p10", "ms per photo")
-	}
-	rows := [][]string{header}
-	sum := make(map[string]float64)
-	for _, k := range r.Kernels {
-		unit, scale := "M/s", 1e6
-		if k.Product {
-			unit, scale = "GMAC/s", 1e9
-		}
-		cells := []string{k.Name + ", " + unit, strconv.Itoa(k.PerPhoto)}
+	for tower, kernels := range byTower(r.Kernels) {
+		fmt.Fprintf(w, "\n### Kernels of %s (GMAC/s or million elements/s; ms of a photo's image tower)\n\n", tower)
+		header := []string{"kernel", "calls per photo"}
 		for _, h := range r.Hosts {
-			s := k.Hosts[h]
-			rate := func(seconds float64) string { return digits(float64(k.Ops) / seconds / scale) }
-			ms := s.Median * float64(k.PerPhoto) * 1e3
-			sum[h] += ms
-			cells = append(cells, rate(s.Median), rate(s.P10), digits(ms))
+			header = append(header, h, "p10", "ms per photo")
 		}
-		rows = append(rows, cells)
+		rows := [][]string{header}
+		all, products := make(map[string]float64), make(map[string]float64)
+		for _, k := range kernels {
+			unit, scale := "M/s", 1e6
+			if k.Product {
+				unit, scale = "GMAC/s", 1e9
+			}
+			cells := []string{k.Name + ", " + unit, strconv.Itoa(k.PerPhoto)}
+			for _, h := range r.Hosts {
+				s := k.Hosts[h]
+				rate := func(seconds float64) string { return digits(float64(k.Ops) / seconds / scale) }
+				ms := s.Median * float64(k.PerPhoto) * 1e3
+				all[h] += ms
+				if k.Product {
+					products[h] += ms
+				}
+				cells = append(cells, rate(s.Median), rate(s.P10), digits(ms))
+			}
+			rows = append(rows, cells)
+		}
+		sum, share := []string{"sum", ""}, []string{"linear layers' share, %", ""}
+		for _, h := range r.Hosts {
+			sum = append(sum, "", "", digits(all[h]))
+			share = append(share, "", "", digits(100*products[h]/all[h]))
+		}
+		table(w, append(rows, sum, share))
 	}
-	cells := []string{"sum", ""}
-	for _, h := range r.Hosts {
-		cells = append(cells, "", "", digits(sum[h]))
+}
+
+// byTower yields the kernels of each tower, in their order.
+func byTower(kernels []KernelRow) iter.Seq2[string, []KernelRow] {
+	return func(yield func(string, []KernelRow) bool) {
+		for len(kernels) > 0 {
+			n := 1
+			for n < len(kernels) && kernels[n].Tower == kernels[0].Tower {
+				n++
+			}
+			if !yield(kernels[0].Tower, kernels[:n]) {
+				return
+			}
+			kernels = kernels[n:]
+		}
 	}
-	table(w, append(rows, cells))
 }
 
 // digits writes a number with three significant digits.

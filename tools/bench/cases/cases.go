@@ -1,5 +1,5 @@
 // Package cases lists the kernel calls that tools/bench measures: those of
-// ecor-mini's image tower (96 px, patches of 8, width 256, 4 heads, 8 layers).
+// the image towers of ViT-8M/16 at 224 pixels and of ecor-mini.
 package cases
 
 import (
@@ -10,22 +10,24 @@ import (
 	"github.com/ecor-clip/ecor/core/kernel"
 )
 
-// Shape of the tower.
-const (
-	tokens = 145
-	width  = 256
-	hidden = 1024
-	heads  = 4
-	head   = width / heads
-	layers = 8
-	full   = layers - 1 // the last layer works on one token where it can
-)
+// A Tower is the shape of an image tower with int8 weights.
+type Tower struct {
+	Name                                                 string
+	tokens, patch, width, hidden, head, layers, batchMLP int
+}
+
+// Towers lists the shapes. batchMLP is core/clip's mlpRows.
+var Towers = []Tower{
+	{"ViT-8M/16, 224 px", 197, 3 * 16 * 16, 256, 1024, 64, 10, 64},
+	{"ecor-mini", 37, 3 * 16 * 16, 256, 1024, 64, 8, 64},
+}
 
 // A Case is one kernel call.
 type Case struct {
+	Tower    string
 	Name     string
 	Ops      int  // multiply-adds or elements of one call
-	Product  bool // whether Ops counts multiply-adds
+	Product  bool // whether Ops counts multiply-adds of a linear layer
 	PerPhoto int  // calls in one photo's image tower, those on one token left out
 
 	// New allocates the operands. reset prepares them for a call and is not
@@ -34,33 +36,38 @@ type Case struct {
 }
 
 // All lists the cases. Hosts and the module refer to them by index.
-var All = []Case{
-	product8(144, 192, width, 1, "patches"),
-	product8(tokens, width, 3*width, layers, "q, k, v"),
-	product8(tokens, width, width, full, "attention's output"),
-	product8(tokens, width, hidden, full, "fc1"),
-	product8(tokens, hidden, width, full, "fc2"),
-	product32(tokens, head, tokens, full*heads, "Q·Kᵀ of a head"),
-	product32(tokens, tokens, head, full*heads, "P·V of a head"),
-	rows("softmax", tokens, tokens, full*heads, func(x, _ []float32) {
-		kernel.Softmax(x, tokens, tokens, tokens, 0.125)
-	}),
-	rows("transpose", tokens, head, layers*heads, func(x, y []float32) {
-		kernel.Transpose(y, tokens, x, head, tokens, head)
-	}),
-	rows("quick-GELU", tokens, hidden, full, func(x, _ []float32) { kernel.QuickGELU(x) }),
-	rows("GELU", tokens, hidden, 0, func(x, _ []float32) { kernel.GELU(x) }),
-	layerNorm(tokens, width, 1+layers+full),
-	quantize(tokens, width, 1+layers+2*full),
-	quantize(tokens, hidden, full),
-	dequantize(tokens, 3*width, layers, false),
-	dequantize(tokens, width, 1+2*full, true),
-	dequantize(tokens, hidden, full, false),
+var All = all()
+
+func all() []Case {
+	var list []Case
+	for _, t := range Towers {
+		// The last layer works on one token where it can.
+		full, heads := t.layers-1, t.width/t.head
+		for _, c := range []Case{
+			linear("patches", t.tokens-1, t.patch, t.width, t.batchMLP, 1, false),
+			linear("q, k, v", t.tokens, t.width, 3*t.width, t.tokens, t.layers, false),
+			linear("attention's output", t.tokens, t.width, t.width, t.tokens, full, true),
+			linear("fc1", t.tokens, t.width, t.hidden, t.batchMLP, full, false),
+			linear("fc2", t.tokens, t.hidden, t.width, t.batchMLP, full, true),
+			attention(t.tokens, t.head, full*heads),
+			rows("quick-GELU", t.tokens, t.hidden, full, func(x, _ []float32) { kernel.QuickGELU(x) }),
+			layerNorm(t.tokens, t.width, 1+t.layers+full),
+			quantize(t.tokens, t.width, t.layers+2*full),
+			quantize(t.tokens, t.hidden, full),
+		} {
+			c.Tower = t.Name
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
-func product8(m, k, n, perPhoto int, what string) Case {
-	return Case{"int8 GEMM " + shape(m, k, n) + ", " + what, m * k * n, true, perPhoto, func() (reset, call func()) {
-		a, w, acc := make([]uint8, m*k), make([]int8, kernel.PanelLen(n, k)), make([]int32, m*n)
+// linear is a layer with int8 weights on quantized rows, at most batch of them at
+// a time.
+func linear(what string, m, k, n, batch, perPhoto int, accumulate bool) Case {
+	name := "int8 linear layer " + shape(m, k, n) + ", " + what
+	return Case{"", name, m * k * n, true, perPhoto, func() (reset, call func()) {
+		a, w, y := make([]uint8, m*k), make([]int8, kernel.PanelLen(n, k)), make([]float32, m*n)
 		r := rand.New(rand.NewPCG(1, 1))
 		for i := range a {
 			a[i] = uint8(r.IntN(128))
@@ -68,21 +75,29 @@ func product8(m, k, n, perPhoto int, what string) Case {
 		for i := range w {
 			w[i] = int8(r.IntN(255) - 127)
 		}
+		row, column := normal(m), normal(n)
 		var s kernel.Scratch
-		return func() {}, func() { kernel.GemmU7S8(acc, a, w, m, n, k, &s) }
+		return func() { clear(y) }, func() {
+			for i := 0; i < m; i += batch {
+				b := min(batch, m-i)
+				kernel.Linear(y[i*n:], n, a[i*k:(i+b)*k], row[i:], row[i:], w, column, column, column, b, n, k, accumulate, &s)
+			}
+		}
 	}}
 }
 
-func product32(m, k, n, perPhoto int, what string) Case {
-	return Case{"float GEMM " + shape(m, k, n) + ", " + what, m * k * n, true, perPhoto, func() (reset, call func()) {
-		x, b, y := normal(m*k), normal(k*n), make([]float32, m*n)
-		return func() {}, func() { kernel.Gemm(y, n, x, k, b, n, m, n, k) }
-	}}
+// attention is that of one head, quantizing and softmax included.
+func attention(tokens, head, perPhoto int) Case {
+	keys, values := normal(tokens*head), normal(tokens*head)
+	var s kernel.AttentionScratch
+	return rows("integer attention of a head", tokens, head, perPhoto, func(x, y []float32) {
+		kernel.Attend(y, head, x, keys, values, tokens, tokens, head, 0.125, &s)
+	})
 }
 
 // rows is a case that works on x (m×n), in place or with the result in y.
 func rows(name string, m, n, perPhoto int, f func(x, y []float32)) Case {
-	return Case{name + " " + shape(m, n), m * n, false, perPhoto, func() (reset, call func()) {
+	return Case{"", name + " " + shape(m, n), m * n, false, perPhoto, func() (reset, call func()) {
 		input, x, y := normal(m*n), make([]float32, m*n), make([]float32, m*n)
 		return func() { copy(x, input) }, func() { f(x, y) }
 	}}
@@ -96,17 +111,6 @@ func layerNorm(m, n, perPhoto int) Case {
 func quantize(m, n, perPhoto int) Case {
 	q, scale, least := make([]uint8, m*n), make([]float32, m), make([]float32, m)
 	return rows("quantize rows", m, n, perPhoto, func(x, _ []float32) { kernel.QuantizeRows(q, scale, least, x, m, n) })
-}
-
-func dequantize(m, n, perPhoto int, add bool) Case {
-	name := "dequantize rows"
-	if add {
-		name = "dequantize and add rows"
-	}
-	acc, row, column := make([]int32, m*n), normal(m), normal(n)
-	return rows(name, m, n, perPhoto, func(_, y []float32) {
-		kernel.DequantizeRows(y, acc, row, row, column, column, column, m, n, add)
-	})
 }
 
 func shape(dims ...int) string {
