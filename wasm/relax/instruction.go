@@ -77,13 +77,20 @@ func (r *reader) locals() {
 	}
 }
 
+// isBlockType reports whether b is a block type as Go writes it: none, or the
+// type of one value. The index of a function type is another one, which Go does
+// not write.
+func isBlockType(b byte) bool { return b == 0x40 || b >= 0x7B && b <= 0x7F }
+
 // instruction reads one instruction and returns how it changes the depth of
 // blocks.
 func (r *reader) instruction() (depth int) {
 	switch op := r.take(1)[0]; {
 	case op == 0x00, op == 0x01, op == 0x05, op == 0x0F: // unreachable, nop, else, return
 	case op >= 0x02 && op <= 0x04: // block, loop, if
-		r.leb(5)
+		if t := r.take(1)[0]; !isBlockType(t) {
+			r.fail(fmt.Errorf("block type %#x, want none (0x40) or a value type", t))
+		}
 		return 1
 	case op == 0x0B: // end
 		return -1

@@ -7,6 +7,11 @@
 // exchanged it is the right one, followed by a nop. (Go writes a nop after every
 // vector instruction from 0x80 on, too, so that FD 93 01 02 is nothing else in
 // its code.)
+//
+// Where the four bytes are a vector instruction and the beginning of a block,
+// the block's type follows. As instructions these bytes take integers, so they
+// never follow the vector that a relaxed instruction leaves: the byte after the
+// four says which of the two they are.
 package relax
 
 import (
@@ -32,7 +37,7 @@ var magic = []byte("\x00asm\x01\x00\x00\x00")
 func Repair(module []byte) (repaired []byte, n int, err error) {
 	out := bytes.Clone(module)
 	err = eachFunction(out, func(index, offset int, body []byte) error {
-		places, err := relaxedPlaces(body)
+		places, err := faultyPlaces(body)
 		if err != nil {
 			return fmt.Errorf("function %d, offset %#x: %w", index, offset, err)
 		}
@@ -68,51 +73,33 @@ func Count(module []byte) (n int, err error) {
 	return n, err
 }
 
-// relaxedPlaces returns where a function's body has instructions to repair.
-func relaxedPlaces(body []byte) ([]int, error) {
-	faulty, err := walk(body, false)
-	if err == nil || faulty == nil {
-		return nil, err
-	}
-	// As it stands it is no function. Read each suspect as a relaxed instruction.
-	faulty, again := walk(body, true)
-	if again != nil {
-		return nil, fmt.Errorf("%w; with relaxed instructions repaired: %w", err, again)
-	}
-	return faulty, nil
-}
-
-// walk reads a body to its end. It returns the places at which there is what
-// Go writes for a relaxed instruction; with repair these count as relaxed
-// instructions, else as what they are.
-func walk(body []byte, repair bool) (faulty []int, err error) {
+// faultyPlaces reads a function's body to its end and returns the places at
+// which there is what Go writes for a relaxed instruction.
+func faultyPlaces(body []byte) (places []int, err error) {
 	r := &reader{b: body}
 	r.locals()
 	for depth := 1; depth > 0; {
 		at := r.at
-		if repair && isFaulty(r.rest()) {
-			faulty = append(faulty, at)
+		if isFaulty(r.rest()) {
+			places = append(places, at)
 			r.take(4)
 			continue
 		}
-		if isFaulty(r.rest()) {
-			faulty = append(faulty, at)
-		}
 		depth += r.instruction()
 		if r.err != nil {
-			return faulty, fmt.Errorf("instruction at %#x: %w", at, r.err)
+			return nil, fmt.Errorf("instruction at %#x: %w", at, r.err)
 		}
 	}
 	if r.at != len(body) {
-		return faulty, fmt.Errorf("%d bytes after the end of a body of %d", len(body)-r.at, len(body))
+		return nil, fmt.Errorf("%d bytes after the end of a body of %d", len(body)-r.at, len(body))
 	}
-	return faulty, nil
+	return places, nil
 }
 
 // isFaulty reports whether b begins with what Go writes for a relaxed
-// instruction.
+// instruction and not with another one and a block.
 func isFaulty(b []byte) bool {
-	return len(b) >= 4 && b[0] == vectorPrefix && b[1] >= 0x80 && int(b[1])-0x80+first <= last && b[2] == 1 && b[3] == 2
+	return len(b) > 4 && b[0] == vectorPrefix && b[1] >= 0x80 && int(b[1])-0x80+first <= last && b[2] == 1 && b[3] == 2 && !isBlockType(b[4])
 }
 
 // eachFunction calls f with the body of every function of a module, and its

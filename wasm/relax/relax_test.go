@@ -96,6 +96,28 @@ func TestRepairLeavesRightCode(t *testing.T) {
 	assert.Equal(t, right, out)
 }
 
+// TestRepairBeforeBlock has a faulty instruction right before the beginning of a
+// block, which read as it stands is well-formed, too: a subtraction, a block of
+// function type 2, 3 or 4, memory.grow.
+func TestRepairBeforeBlock(t *testing.T) {
+	for _, block := range []string{"\x02\x40\x01\x0b", "\x03\x40\x01\x0b", "\x04\x40\x01\x0b", "\x02\x7b\x0b\x1a"} {
+		out, n, err := relax.Repair(module("", dots(faulty+block)))
+		require.NoError(t, err, "% x", block)
+		assert.Equal(t, 1, n, "% x", block)
+		assert.Equal(t, module("", dots(correct+block)), out)
+	}
+}
+
+// TestRepairBesideRightCode has the pattern as both in one body.
+func TestRepairBesideRightCode(t *testing.T) {
+	const right = "\x20\x00\x20\x01\xfd\x93\x01" + "\x02\x40\x0b\x1a" + "\x20\x00\x20\x01\xfd\x93\x01" + "\x02\x7f\x41\x00\x0b\x1a\x1a"
+	out, n, err := relax.Repair(module("", dots(faulty+right)))
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.Equal(t, module("", dots(correct+right)), out)
+	validate(t, out)
+}
+
 // TestRepairRelaxedOpcodes has every relaxed instruction as Go writes it.
 func TestRepairRelaxedOpcodes(t *testing.T) {
 	for low := byte(0x80); low <= 0x93; low++ {
@@ -112,18 +134,19 @@ func TestRepairRefuses(t *testing.T) {
 		module []byte
 		want   string
 	}{
-		"nothing":              {nil, "0 bytes that do not begin as a WebAssembly 1.0 module"},
-		"text":                 {[]byte("module"), "6 bytes that do not begin"},
-		"unknown opcode":       {module("", dots("\x06")), "function 0, offset 0x1f: instruction at 0x7: unknown opcode 0x6"},
-		"unknown numeric":      {module("", dots("\xfc\x12")), "unknown opcode 0xfc 0x12"},
-		"unknown vector":       {module("", dots("\xfd\x94\x02")), "unknown opcode 0xfd 0x114"},
-		"unassigned vector":    {module("", dots("\xfd\x9a\x01")), "unassigned opcode 0xfd 0x9a"},
-		"unknown atomic":       {module("", dots("\xfe\x04")), "unknown opcode 0xfe 0x4"},
-		"unknown after faulty": {module("", dots(faulty+"\xff")), "cut off; with relaxed instructions repaired: instruction at 0xb: unknown opcode 0xff"},
-		"no end":               {module("", "\x00\x01"), "instruction at 0x2: cut off"},
-		"after the end":        {module("", "\x00\x0b\x01"), "1 bytes after the end of a body of 3"},
-		"long number":          {module("", "\x00\x41\x80\x80\x80\x80\x80\x00\x0b"), "number of more than 5 bytes"},
-		"long branch table":    {module("", "\x00\x0e\xff\xff\xff\xff\x0f\x0b"), "cut off"},
+		"nothing":                  {nil, "0 bytes that do not begin as a WebAssembly 1.0 module"},
+		"text":                     {[]byte("module"), "6 bytes that do not begin"},
+		"unknown opcode":           {module("", dots("\x06")), "function 0, offset 0x1f: instruction at 0x7: unknown opcode 0x6"},
+		"block of a function type": {module("", dots("\x02\x00\x0b")), "instruction at 0x7: block type 0x0, want none (0x40) or a value type"},
+		"unknown numeric":          {module("", dots("\xfc\x12")), "unknown opcode 0xfc 0x12"},
+		"unknown vector":           {module("", dots("\xfd\x94\x02")), "unknown opcode 0xfd 0x114"},
+		"unassigned vector":        {module("", dots("\xfd\x9a\x01")), "unassigned opcode 0xfd 0x9a"},
+		"unknown atomic":           {module("", dots("\xfe\x04")), "unknown opcode 0xfe 0x4"},
+		"unknown after faulty":     {module("", dots(faulty+"\xff")), "instruction at 0xb: unknown opcode 0xff"},
+		"no end":                   {module("", "\x00\x01"), "instruction at 0x2: cut off"},
+		"after the end":            {module("", "\x00\x0b\x01"), "1 bytes after the end of a body of 3"},
+		"long number":              {module("", "\x00\x41\x80\x80\x80\x80\x80\x00\x0b"), "number of more than 5 bytes"},
+		"long branch table":        {module("", "\x00\x0e\xff\xff\xff\xff\x0f\x0b"), "cut off"},
 	} {
 		_, _, err := relax.Repair(c.module)
 		assert.ErrorContains(t, err, c.want, name)
