@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -27,9 +29,15 @@ type Checkpoint struct {
 	Calibration *Calibration // nil where there is none
 	License     string       // first line of the licence, its name, or where to read about it
 
+	dir     string
 	weights *weights
 	sources map[string]source // by the tensor's name in a CLIPModel
 }
+
+// knownFiles are the names of the files of either layout, apart from shards.
+var knownFiles = slices.Concat(
+	[]string{configFile, openCLIPConfigFile, imageFile, tokenizerFile, vocabFile, mergesFile, calibrationFile},
+	licenseFiles, cardFiles, huggingFace{}.weightsFiles(), openCLIP{}.weightsFiles())
 
 // Open reads everything but the tensors' data from a checkpoint's directory and checks that its parts fit together.
 func Open(dir string) (*Checkpoint, error) {
@@ -40,7 +48,7 @@ func Open(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{}
+	c := &Checkpoint{dir: dir}
 	if c.Config, c.Image, err = l.configs(dir); err != nil {
 		return nil, err
 	}
@@ -88,6 +96,25 @@ func checkDirectory(path string) error {
 
 // Close closes the checkpoint's files.
 func (c *Checkpoint) Close() error { return c.weights.Close() }
+
+// Owns reports whether a path leads to one of the checkpoint's files, those of a second layout beside it included.
+func (c *Checkpoint) Owns(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for _, s := range c.weights.shards {
+		if own, err := s.file.Stat(); err == nil && os.SameFile(info, own) {
+			return true
+		}
+	}
+	for _, name := range append(slices.Clone(knownFiles), c.weights.name) {
+		if own, err := os.Stat(filepath.Join(c.dir, name)); err == nil && os.SameFile(info, own) {
+			return true
+		}
+	}
+	return false
+}
 
 // Size returns the bytes of the files that hold the tensors.
 func (c *Checkpoint) Size() int64 { return c.weights.size() }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpoint"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
@@ -59,15 +58,21 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	in, err := readInputs(ctx, c, o, packs, progress)
-	if err != nil {
-		return nil, err
-	}
-	out, err := newOutput(o.Out)
+	out, err := newOutput(o.Out, c.Owns)
 	if err != nil {
 		return nil, err
 	}
 	defer out.discard()
+	var figures *outputFile
+	if o.Report != "" {
+		if figures, err = out.createAt(o.Report); err != nil {
+			return nil, err
+		}
+	}
+	in, err := readInputs(ctx, c, o, packs, progress)
+	if err != nil {
+		return nil, err
+	}
 
 	result := &Result{}
 	weights, err := writeWeights(ctx, c, o, in, out, progress, result)
@@ -94,8 +99,8 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 			}
 		}
 	}
-	if o.Report != "" {
-		if err := writeReport(out, o, result); err != nil {
+	if figures != nil {
+		if err := writeReport(figures, o, result); err != nil {
 			return nil, err
 		}
 	}
@@ -103,15 +108,7 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 }
 
 // writeReport writes the report, which gets its name when the weights do.
-func writeReport(out *output, o *Options, result *Result) error {
-	path, err := filepath.Abs(o.Report)
-	if err != nil {
-		return err
-	}
-	f, err := out.createAt(path)
-	if err != nil {
-		return err
-	}
+func writeReport(f *outputFile, o *Options, result *Result) error {
 	r := report.Report{
 		Format: report.Format, Name: o.Name, Scheme: string(o.Scheme), SourceSHA256: result.Source,
 		Smoothing: result.Smoothing, Calibration: result.Calibration, Fidelity: result.Fidelity,

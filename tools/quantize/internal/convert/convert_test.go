@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -303,9 +304,7 @@ func TestFailureKeepsEarlierOutput(t *testing.T) {
 	o.Scheme = quant.Float32
 	_, err := Run(ctx, o, report.NewProgress(io.Discard))
 	require.ErrorIs(t, err, context.Canceled)
-	entries, err := os.ReadDir(o.Out)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
+	assert.Equal(t, []string{"tiny.safetensors"}, entries(t, o.Out))
 	assert.Equal(t, before, read(t, o.Out, "tiny.safetensors"))
 }
 
@@ -321,8 +320,124 @@ func TestUnwritableOutput(t *testing.T) {
 	o.Out = t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(o.Out, "tiny.safetensors", "full"), 0o755))
 	_, err = Run(t.Context(), o, report.NewProgress(io.Discard))
-	require.ErrorContains(t, err, "rename")
-	entries, err := os.ReadDir(o.Out)
+	require.ErrorContains(t, err, "tiny.safetensors is a directory, where a file is to be written")
+	assert.Equal(t, []string{"tiny.safetensors"}, entries(t, o.Out))
+}
+
+func entries(t *testing.T, dir string) (names []string) {
+	list, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	assert.Len(t, entries, 1)
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Written into the checkpoint's own directory, under the name of its weights, the result replaced them.
+func TestCheckpointIsNotOverwritten(t *testing.T) {
+	model := func(t *testing.T, o *Options) { o.Out, o.Name = o.In, "model" }
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, o *Options)
+	}{
+		{"-out and -name", model},
+		{"shard", func(t *testing.T, o *Options) {
+			shards := checkpointtest.Shard(t, o.In, "model.safetensors", 2)
+			o.Out, o.Name = o.In, strings.TrimSuffix(shards[1], ".safetensors")
+		}},
+		{"through a link", func(t *testing.T, o *Options) {
+			require.NoError(t, os.MkdirAll(o.Out, 0o755))
+			require.NoError(t, os.Symlink(filepath.Join(o.In, "model.safetensors"), filepath.Join(o.Out, "tiny.safetensors")))
+		}},
+		{"weights of the other layout", func(t *testing.T, o *Options) {
+			other := read(t, o.In, "model.safetensors")
+			checkpointtest.ToOpenCLIP(t, o.In, "")
+			require.NoError(t, os.WriteFile(filepath.Join(o.In, "model.safetensors"), other, 0o644))
+			model(t, o)
+		}},
+		{"label pack", func(t *testing.T, o *Options) {
+			o.Labels = []string{filepath.Join(t.TempDir(), "config.json")}
+			require.NoError(t, os.WriteFile(o.Labels[0], []byte(pack), 0o644))
+			o.Out = o.In
+		}},
+		{"report", func(t *testing.T, o *Options) { o.Report = filepath.Join(o.In, "config.json") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options(t, checkpointtest.Copy(t, "tiny"))
+			c.damage(t, o)
+			before := map[string][]byte{}
+			for _, name := range entries(t, o.In) {
+				before[name] = read(t, o.In, name)
+			}
+			_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+			require.ErrorContains(t, err, " is a file of the checkpoint and is not overwritten")
+			assert.Len(t, entries(t, o.In), len(before))
+			for name, b := range before {
+				assert.True(t, bytes.Equal(b, read(t, o.In, name)), name)
+			}
+		})
+	}
+
+	// Other names in the same directory are free, also a second time.
+	o := options(t, checkpointtest.Copy(t, "tiny"))
+	o.Out = o.In
+	convert(t, o)
+	convert(t, o)
+}
+
+// The weights were renamed before the label pack's place turned out to be taken.
+func TestCommitIsAllOrNothing(t *testing.T) {
+	for _, taken := range []string{"small.json", "small.embeddings.safetensors"} {
+		o := options(t, checkpointtest.Golden(t, "tiny"))
+		o.Labels = writePacks(t, pack)
+		require.NoError(t, os.MkdirAll(filepath.Join(o.Out, taken, "full"), 0o755))
+		_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+		require.ErrorContains(t, err, taken+" is a directory, where a file is to be written")
+		assert.Equal(t, []string{taken}, entries(t, o.Out))
+	}
+
+	// The place is taken while the files are written.
+	dir := t.TempDir()
+	out, err := newOutput(dir, func(string) bool { return false })
+	require.NoError(t, err)
+	for _, name := range []string{"a", "b"} {
+		_, err := out.create(name)
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "b"), 0o755))
+	require.ErrorContains(t, out.commit(), "b is a directory")
+	out.discard()
+	assert.Equal(t, []string{"b"}, entries(t, dir))
+}
+
+func TestTwoFilesOfOneName(t *testing.T) {
+	o := options(t, checkpointtest.Golden(t, "tiny"))
+	o.Labels = writePacks(t, pack)
+	o.Report = filepath.Join(o.Out, "small.json")
+	_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+	require.ErrorContains(t, err, "two files would be written to "+o.Report)
+	assert.NoDirExists(t, o.Out)
+}
+
+// Of an output directory and its parents, those that a failed run had made stayed.
+func TestFailureLeavesNoParents(t *testing.T) {
+	o := options(t, checkpointtest.Golden(t, "tiny"))
+	top := filepath.Dir(o.Out)
+	o.Out = filepath.Join(o.Out, "new1", "new2")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Run(ctx, o, report.NewProgress(io.Discard))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, entries(t, top))
+}
+
+// That a report cannot be written is known before the work.
+func TestReportIsCreatedFirst(t *testing.T) {
+	o := options(t, checkpointtest.Golden(t, "tiny"))
+	o.Report = filepath.Join(t.TempDir(), "missing", "r.json")
+	var said bytes.Buffer
+	_, err := Run(t.Context(), o, report.NewProgress(&said))
+	require.ErrorContains(t, err, o.Report+" cannot be written: no such file or directory")
+	assert.Empty(t, said.String(), "nothing was converted")
+	assert.NoDirExists(t, o.Out)
 }
