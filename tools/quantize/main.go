@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/ecor-clip/ecor/tools/quantize/internal/convert"
@@ -26,7 +27,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -106,8 +107,9 @@ func parse(args []string, stderr io.Writer) (*convert.Options, error) {
 	flags.IntVar(&o.Judge, "judge", 256, "most photos of -photos, and a quarter of the most texts, to compare")
 	flags.StringVar(&o.Report, "report", "", "`file` to write the figures to, as JSON")
 	flags.Func("max-loss", "figures that must be reached, or nothing is written: cosine=0.995 (least mean cosine of images and texts to float32), "+
-		"p1=0.98 (least first percentile), agreement=0.97 (least share of photos that keep their category where float32 leads by half a logit), "+
-		"top1=0.5 (most points of -accuracy lost), separated by commas", func(s string) (err error) {
+		"p1=0.98 (least first percentile), min=0.95 (least of all), agreement=0.97 (least share of photos that keep their category where "+
+		"float32 leads by half a logit), same=0.9 (least share of all photos that do), top1=0.5 (most points of -accuracy lost), "+
+		"separated by commas. A figure that cannot be measured fails", func(s string) (err error) {
 		o.Limits, err = report.ParseLimits(s)
 		return err
 	})

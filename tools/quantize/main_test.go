@@ -62,7 +62,7 @@ func TestErrors(t *testing.T) {
 		{"calibrate", []string{"-in", "a", "-out", "b", "-calibrate", "-1"}, exitUsage, "-calibrate is -1: want at least 0"},
 		{"judge", []string{"-in", "a", "-out", "b", "-judge", "0"}, exitUsage, "-judge is 0: want at least 1"},
 		{"limit", []string{"-in", "a", "-out", "b", "-max-loss", "speed=1"}, exitUsage, `unknown figure "speed"`},
-		{"limit without photos", []string{"-in", "a", "-out", "b", "-max-loss", "agreement=0.9"}, exitUsage, "-max-loss: agreement needs photos and a label pack"},
+		{"limit without photos", []string{"-in", "a", "-out", "b", "-max-loss", "agreement=0.9"}, exitUsage, "-max-loss: agreement and same need photos and a label pack"},
 		{"alpha", []string{"-in", "a", "-out", "b", "-smooth-alpha", "2"}, exitUsage, "-smooth-alpha is 2: want 0 to 1"},
 		{"name", []string{"-in", "a", "-out", "b", "-name", "x/y"}, exitUsage, `-name is "x/y": want a plain file name`},
 		{"category template", []string{"-in", "a", "-out", "b", "-template-category", "a photo"}, exitUsage, `category template "a photo" has no {c}`},
@@ -93,6 +93,14 @@ func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	assert.Equal(t, exitOK, run(t.Context(), []string{"-h"}, &stdout, &stderr))
 	assert.Contains(t, stderr.String(), "-template-conditional")
+}
+
+// Asked for help, schemes failed with "flag: help requested".
+func TestSchemesHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	assert.Equal(t, exitOK, run(t.Context(), []string{"schemes", "-h"}, &stdout, &stderr))
+	assert.Contains(t, stderr.String(), "-template-conditional")
+	assert.NotContains(t, stderr.String(), "help requested")
 }
 
 func TestSchemesTable(t *testing.T) {

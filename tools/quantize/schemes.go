@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"image"
 	"io"
@@ -37,7 +39,8 @@ var schemeVariants = []struct {
 // built, of its speed and memory under wazero. It takes the flags of a conversion, -out and -scheme excepted, and
 // leaves no weights.
 func schemes(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if err := schemeTable(ctx, args, stdout, stderr); err != nil {
+	err := schemeTable(ctx, args, stdout, stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(stderr, "quantize:", err)
 		return exitFailed
 	}

@@ -85,10 +85,14 @@ func TestSchemes(t *testing.T) {
 		assert.Equal(t, r.Files, written.Files)
 		worst := 0.0
 		for _, l := range written.Layers {
-			if c.scheme != quant.Float32 && l.Output != nil {
-				assert.GreaterOrEqual(t, *l.Output, worst, l.Name)
-				worst = *l.Output
+			worse := math.Inf(1)
+			for _, ratio := range []*float64{l.Weights, l.Output} {
+				if ratio != nil {
+					worse = min(worse, *ratio)
+				}
 			}
+			assert.GreaterOrEqual(t, worse, worst, l.Name)
+			worst = worse
 		}
 	}
 	assert.Less(t, size[quant.W8A7], size[quant.Float32])

@@ -112,7 +112,9 @@ func (a *Accuracy) Drop() float64 { return 100 * float64(a.Exact-a.Right) / floa
 type Limits struct {
 	Cosine    float64 // mean cosine, of images and of texts
 	P1        float64 // first percentile of the cosines, of images and of texts
+	Min       float64 // least cosine, of images and of texts
 	Agreement float64 // share of clear photos that keep their category, with every label pack
+	Same      float64 // share of all photos that keep their category, with every label pack
 	Top1      float64 // percentage points of accuracy lost, over all folders
 }
 
@@ -122,24 +124,32 @@ func (l *Limits) part(name string) *float64 {
 		return &l.Cosine
 	case "p1":
 		return &l.P1
+	case "min":
+		return &l.Min
 	case "agreement":
 		return &l.Agreement
+	case "same":
+		return &l.Same
 	case "top1":
 		return &l.Top1
 	}
 	return nil
 }
 
+// given reports whether a limit is to be looked at.
+func given(limit float64) bool { return !math.IsNaN(limit) }
+
 // ParseLimits reads limits such as "cosine=0.995,p1=0.98,agreement=0.97,top1=0.5".
 func ParseLimits(text string) (*Limits, error) {
-	l := &Limits{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+	none := math.NaN()
+	l := &Limits{none, none, none, none, none, none}
 	for item := range strings.SplitSeq(text, ",") {
 		name, value, _ := strings.Cut(item, "=")
 		part := l.part(name)
 		if part == nil {
-			return nil, fmt.Errorf("unknown figure %q: want cosine, p1, agreement or top1, as in cosine=0.995", name)
+			return nil, fmt.Errorf("unknown figure %q: want cosine, p1, min, agreement, same or top1, as in cosine=0.995", name)
 		}
-		if !math.IsNaN(*part) {
+		if given(*part) {
 			return nil, fmt.Errorf("%s is given twice", name)
 		}
 		v, err := strconv.ParseFloat(value, 64)
@@ -157,24 +167,29 @@ func ParseLimits(text string) (*Limits, error) {
 
 // Need reports a limit on a figure that cannot be had from what there is to judge by.
 func (l *Limits) Need(photos, labels, accuracy bool) error {
-	given := func(v float64) bool { return !math.IsNaN(v) }
 	switch {
-	case (given(l.Cosine) || given(l.P1)) && !photos && !labels:
-		return fmt.Errorf("cosine and p1 need photos or label packs to judge by")
-	case given(l.Agreement) && !(photos && labels):
-		return fmt.Errorf("agreement needs photos and a label pack to judge by")
+	case (given(l.Cosine) || given(l.P1) || given(l.Min)) && !photos && !labels:
+		return fmt.Errorf("cosine, p1 and min need photos or label packs to judge by")
+	case (given(l.Agreement) || given(l.Same)) && !(photos && labels):
+		return fmt.Errorf("agreement and same need photos and a label pack to judge by")
 	case given(l.Top1) && !accuracy:
 		return fmt.Errorf("top1 needs a folder of labelled photos")
 	}
 	return nil
 }
 
-// Check returns an error that names every figure that is worse than allowed.
+// Check returns an error that names every figure that is worse than allowed, is no number or was not measured.
 func (l *Limits) Check(f *Fidelity) error {
 	var worse []string
+	add := func(format string, args ...any) { worse = append(worse, fmt.Sprintf(format, args...)) }
 	least := func(limit float64, what string, got float64) {
-		if got < limit {
-			worse = append(worse, fmt.Sprintf("%s is %.5f, at least %g is wanted", what, got, limit))
+		if given(limit) && !(got >= limit) {
+			add("%s is %.5f, at least %g is wanted", what, got, limit)
+		}
+	}
+	missing := func(limit float64, name, why string) {
+		if given(limit) {
+			add("%s was not measured: %s", name, why)
 		}
 	}
 	for _, c := range []struct {
@@ -184,15 +199,36 @@ func (l *Limits) Check(f *Fidelity) error {
 		if c.Cosines != nil {
 			least(l.Cosine, "mean cosine of "+c.kind, c.Mean)
 			least(l.P1, "first percentile of the cosines of "+c.kind, c.P1)
+			least(l.Min, "least cosine of "+c.kind, c.Min)
 		}
+	}
+	if f.Images == nil && f.Texts == nil {
+		const why = "there are no photos and no texts to judge by"
+		missing(l.Cosine, "cosine", why)
+		missing(l.P1, "p1", why)
+		missing(l.Min, "min", why)
 	}
 	for _, a := range f.Agreement {
 		if a.Clear > 0 {
 			least(l.Agreement, "agreement with "+a.Labels, float64(a.ClearSame)/float64(a.Clear))
+		} else {
+			missing(l.Agreement, "agreement with "+a.Labels, fmt.Sprintf("float32 leads by %g logits with none of %d photos", ClearMargin, a.Photos))
+		}
+		if a.Photos > 0 {
+			least(l.Same, "share of photos that keep their category of "+a.Labels, float64(a.Same)/float64(a.Photos))
+		} else {
+			missing(l.Same, "same with "+a.Labels, "there are no photos")
 		}
 	}
-	if a := f.Total(); a.Drop() > l.Top1 {
-		worse = append(worse, fmt.Sprintf("top-1 accuracy falls by %.2f points, at most %g are allowed", a.Drop(), l.Top1))
+	if f.Agreement == nil {
+		const why = "there are no photos or no label packs to judge by"
+		missing(l.Agreement, "agreement", why)
+		missing(l.Same, "same", why)
+	}
+	if a := f.Total(); a.Photos == 0 {
+		missing(l.Top1, "top1", "there are no labelled photos")
+	} else if given(l.Top1) && !(a.Drop() <= l.Top1) {
+		add("top-1 accuracy falls by %.2f points, at most %g are allowed", a.Drop(), l.Top1)
 	}
 	if worse == nil {
 		return nil

@@ -25,7 +25,7 @@ type Report struct {
 	Calibration   string    `json:"calibration"`
 	Fidelity      *Fidelity `json:"fidelity"`
 	Files         []File    `json:"files"`
-	Layers        []Layer   `json:"layers"` // quantized tensors, the worst first
+	Layers        []Layer   `json:"layers"` // quantized tensors, the worst first by the worse of their ratios
 	Warnings      []string  `json:"warnings,omitempty"`
 }
 
@@ -48,8 +48,7 @@ type Layer struct {
 	Output  *float64 `json:"output_sqnr_db,omitempty"`
 }
 
-// Layers lists the tensors that are stored with less than float32, the worst first: those with a ratio of outputs by
-// it, and then the others by that of their weights.
+// Layers lists the tensors that are stored with less than float32, the worst first, by the worse of a tensor's ratios.
 func Layers(tensors []quant.Stored) []quant.Stored {
 	var out []quant.Stored
 	for _, t := range tensors {
@@ -61,12 +60,15 @@ func Layers(tensors []quant.Stored) []quant.Stored {
 	return out
 }
 
-// rank orders tensors: first those whose outputs were compared.
+// rank orders tensors: it is the worse of the ratios that are known.
 func rank(t quant.Stored) float64 {
-	if t.Output != 0 {
-		return t.Output
+	worse := math.Inf(1)
+	for _, ratio := range []float64{t.SQNR, t.Output} {
+		if ratio != 0 {
+			worse = min(worse, ratio)
+		}
 	}
-	return 1e6 + t.SQNR
+	return worse
 }
 
 // JSON writes the report.

@@ -12,7 +12,7 @@ import (
 	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
 )
 
-// The worst tensor comes first: by its outputs, where they are known.
+// The worst tensor comes first, by the worse of its two ratios.
 func TestTable(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Table(&b, []quant.Stored{
@@ -27,6 +27,21 @@ func TestTable(t *testing.T) {
 		"b.weight  2×2    int8 per row  12     exact    39.0\n"+
 		"a.weight  24×32  int8 per row  864    45.4     -\n"+
 		"1 others         float32       4      exact    -\n", b.String())
+}
+
+// A tensor whose outputs were not compared came last, however much its weights had lost.
+func TestTensorsWithoutOutputsAreRanked(t *testing.T) {
+	var names []string
+	for _, l := range Layers([]quant.Stored{
+		{Name: "good", Scheme: "int8 per row", SQNR: 45, Output: 40},
+		{Name: "embedding", Scheme: "4-bit groups", SQNR: 5},
+		{Name: "outputs", Scheme: "4-bit groups", SQNR: 30, Output: 20},
+		{Name: "weights", Scheme: "4-bit groups", SQNR: 10, Output: 25},
+		{Name: "exact", Scheme: "int8 per row", SQNR: math.Inf(1)},
+	}) {
+		names = append(names, l.Name)
+	}
+	assert.Equal(t, []string{"embedding", "weights", "outputs", "good", "exact"}, names)
 }
 
 func TestCosines(t *testing.T) {
@@ -58,7 +73,7 @@ func TestParseLimits(t *testing.T) {
 	assert.True(t, math.IsNaN(l.P1) && math.IsNaN(l.Agreement))
 	for text, want := range map[string]string{
 		"":                      `unknown figure ""`,
-		"speed=1":               `unknown figure "speed": want cosine, p1, agreement or top1`,
+		"speed=1":               `unknown figure "speed": want cosine, p1, min, agreement, same or top1`,
 		"cosine":                `cosine is "": want a number from 0 to 1`,
 		"cosine=1.1":            `cosine is "1.1": want a number from 0 to 1`,
 		"cosine=NaN":            `cosine is "NaN"`,
@@ -69,34 +84,77 @@ func TestParseLimits(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.ErrorContains(t, l.Need(true, true, false), "top1 needs a folder")
-	require.ErrorContains(t, l.Need(false, false, true), "cosine and p1 need photos or label packs")
+	require.ErrorContains(t, l.Need(false, false, true), "cosine, p1 and min need photos or label packs")
 	require.NoError(t, l.Need(false, true, true))
-	l, err = ParseLimits("agreement=0.9")
-	require.NoError(t, err)
-	require.ErrorContains(t, l.Need(true, false, false), "agreement needs photos and a label pack")
+	for _, text := range []string{"agreement=0.9", "same=0.9"} {
+		l, err = ParseLimits(text)
+		require.NoError(t, err)
+		require.ErrorContains(t, l.Need(true, false, false), "agreement and same need photos and a label pack")
+		require.ErrorContains(t, l.Need(false, true, true), "agreement and same need photos and a label pack")
+	}
 }
 
 func TestLimitsCheck(t *testing.T) {
-	l, err := ParseLimits("cosine=0.99,p1=0.9,agreement=0.5,top1=1")
+	l, err := ParseLimits("cosine=0.99,p1=0.9,min=0.05,agreement=0.5,same=0.25,top1=1")
 	require.NoError(t, err)
 	good := &Fidelity{
 		Images: &Cosines{10, 0.99, 0.9, 0.1}, Texts: &Cosines{10, 1, 1, 1},
-		Agreement: []Agreement{{"a.json", 4, 2, 2, 1}, {"b.json", 4, 0, 0, 0}},
+		Agreement: []Agreement{{"a.json", 4, 2, 2, 1}, {"b.json", 4, 1, 1, 1}},
 		Accuracy:  []Accuracy{{"dir", 2, 50, 25, 22}, {"other", 2, 50, 25, 27}},
 	}
 	require.NoError(t, l.Check(good))
-	require.NoError(t, l.Check(&Fidelity{}))
 	err = l.Check(&Fidelity{
-		Texts:     &Cosines{10, 0.98, 0.8, 0.1},
-		Agreement: []Agreement{{"a.json", 4, 2, 4, 1}},
+		Texts:     &Cosines{10, 0.98, 0.8, 0.01},
+		Agreement: []Agreement{{"a.json", 10, 2, 4, 1}},
 		Accuracy:  []Accuracy{{"dir", 2, 100, 50, 48}},
 	})
 	for _, want := range []string{
 		"mean cosine of texts is 0.98000, at least 0.99 is wanted", "first percentile of the cosines of texts is 0.80000",
-		"agreement with a.json is 0.25000", "top-1 accuracy falls by 2.00 points, at most 1 are allowed",
+		"least cosine of texts is 0.01000, at least 0.05 is wanted", "agreement with a.json is 0.25000",
+		"share of photos that keep their category of a.json is 0.20000", "top-1 accuracy falls by 2.00 points, at most 1 are allowed",
 	} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// A cosine that is no number is not below any limit, and passed.
+func TestNaNIsWorseThanAnyLimit(t *testing.T) {
+	l, err := ParseLimits("cosine=0,p1=0,min=0")
+	require.NoError(t, err)
+	nan := math.NaN()
+	err = l.Check(&Fidelity{Images: &Cosines{10, nan, nan, nan}})
+	for _, want := range []string{"mean cosine of images is NaN", "first percentile of the cosines of images is NaN", "least cosine of images is NaN"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// A limit on a figure that there was nothing to measure by passed.
+func TestLimitOnWhatWasNotMeasured(t *testing.T) {
+	none, some := &Fidelity{}, &Fidelity{
+		Images:    &Cosines{4, 1, 1, 1},
+		Agreement: []Agreement{{"a.json", 4, 4, 4, 4}, {"b.json", 4, 4, 0, 0}},
+	}
+	for _, c := range []struct {
+		limits string
+		f      *Fidelity
+		want   string
+	}{
+		{"cosine=0", none, "cosine was not measured: there are no photos and no texts to judge by"},
+		{"p1=0", none, "p1 was not measured"},
+		{"min=0", none, "min was not measured"},
+		{"agreement=0", none, "agreement was not measured: there are no photos or no label packs to judge by"},
+		{"same=0", none, "same was not measured"},
+		{"top1=100", none, "top1 was not measured: there are no labelled photos"},
+		{"agreement=0", some, "agreement with b.json was not measured: float32 leads by 0.5 logits with none of 4 photos"},
+		{"same=0", &Fidelity{Agreement: []Agreement{{Labels: "a.json"}}}, "same with a.json was not measured: there are no photos"},
+	} {
+		l, err := ParseLimits(c.limits)
+		require.NoError(t, err)
+		require.ErrorContains(t, l.Check(c.f), c.want, c.limits)
+	}
+	l, err := ParseLimits("cosine=1,p1=1,min=1,same=1")
+	require.NoError(t, err)
+	require.NoError(t, l.Check(some))
 }
 
 func TestFidelityTable(t *testing.T) {
