@@ -93,10 +93,11 @@ func Run(ctx context.Context, o *Options, progress *report.Progress) (*Result, e
 		if result.Fidelity, err = j.run(ctx, o, packs); err != nil {
 			return nil, err
 		}
-		if o.Limits != nil {
-			if err := o.Limits.Check(result.Fidelity); err != nil {
-				return result, err
-			}
+	}
+	result.Warnings = append(result.Warnings, in.warnings...)
+	if o.Limits != nil {
+		if err := o.Limits.Check(result.Fidelity); err != nil {
+			return result, err
 		}
 	}
 	if figures != nil {

@@ -79,6 +79,28 @@ func hash(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Configurations that were saved from float32 values as float64 ones have 16 or 17 digits: the engine refused what was
+// made of them, after all the work.
+func TestNumbersOfManyDigits(t *testing.T) {
+	in := checkpointtest.Copy(t, "tiny")
+	checkpointtest.EditJSON(t, in, "preprocessor_config.json", func(o map[string]any) {
+		o["image_mean"] = []float64{0.48145467042922974, 0.45782750844955444, 0.40821072459220886}
+		o["image_std"] = []float64{0.2686295509338379, 0.2613025903701782, 0.2757771015167236}
+	})
+	checkpointtest.EditJSON(t, in, "config.json", func(o map[string]any) {
+		for _, tower := range []string{"vision_config", "text_config"} {
+			o[tower].(map[string]any)["layer_norm_eps"] = 9.999999747378752e-06
+		}
+	})
+	o := options(t, in)
+	convert(t, o)
+	got := metadataOf(t, filepath.Join(o.Out, "tiny.safetensors"))
+	assert.Equal(t, "1e-05", got["text.layer_norm_eps"])
+	assert.Equal(t, "1e-05", got["vision.layer_norm_eps"])
+	assert.Equal(t, "0.48145467 0.4578275 0.40821072", got["image.mean"])
+	assert.Equal(t, "0.26862955 0.2613026 0.2757771", got["image.std"])
+}
+
 func TestW8A7KeepsTheWeights(t *testing.T) {
 	o := options(t, checkpointtest.Golden(t, "tiny"))
 	r := convert(t, o)

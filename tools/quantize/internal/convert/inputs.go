@@ -2,7 +2,6 @@ package convert
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -33,6 +32,8 @@ type inputs struct {
 	spec      pixels.Spec
 	tokenizer *bpe.Tokenizer
 	context   int // tokens of the longest text
+
+	warnings []string // name the photos that could not be read
 }
 
 // labeledSet is a folder of photos whose categories are known.
@@ -87,12 +88,26 @@ func readInputs(ctx context.Context, c *checkpoint.Checkpoint, o *Options, packs
 	fit := maxActivations / (tokens * (5*c.Vision.HiddenSize + max(c.Vision.IntermediateSize, 3*c.Vision.PatchSize*c.Vision.PatchSize)))
 	calibrating = spread(calibrating, max(1, min(o.Calibrate, fit)))
 	task := progress.Start("reading photos", int64(len(calibrating)))
-	in.planes, err = in.read(ctx, calibrating, task)
+	planes, err := in.read(ctx, calibrating, task)
 	if err != nil {
 		return nil, err
 	}
+	in.planes = slices.DeleteFunc(planes, func(p []float32) bool { return p == nil })
+	if len(calibrating) > 0 {
+		if err := in.enough(o.Photos, "calibrate on", len(in.planes), len(calibrating), 1); err != nil {
+			return nil, err
+		}
+	}
 	task.Done()
 	return in, nil
+}
+
+// enough reports a folder of which too few photos could be read.
+func (in *inputs) enough(dir, purpose string, read, of, want int) error {
+	if read >= want {
+		return nil
+	}
+	return fmt.Errorf("%s: %d of the %d photos to %s can be read: want at least %d; %s", dir, read, of, purpose, want, in.warnings[len(in.warnings)-1])
 }
 
 // alternate deals a list out in turn.
@@ -190,17 +205,26 @@ func readLabeled(dir string) (labeledSet, error) {
 	return set, nil
 }
 
-// read returns photos as the image tower's input. done gets one unit for each.
+// read returns photos as the image tower's input, nil for one that cannot be read, of which a warning tells. done gets one
+// unit for each.
 func (in *inputs) read(ctx context.Context, paths []string, done *report.Task) ([][]float32, error) {
 	planes := make([][]float32, len(paths))
 	failed := make([]error, len(paths))
 	work.Do(len(paths), func(i int) {
-		if failed[i] = ctx.Err(); failed[i] == nil {
+		if ctx.Err() == nil {
 			planes[i], failed[i] = in.readPhoto(paths[i])
 			done.Add(1)
 		}
 	})
-	return planes, errors.Join(failed...)
+	for _, err := range failed {
+		if err == nil {
+			continue
+		}
+		if warning := fmt.Sprintf("photo skipped: %v", err); !slices.Contains(in.warnings, warning) {
+			in.warnings = append(in.warnings, warning)
+		}
+	}
+	return planes, ctx.Err()
 }
 
 func (in *inputs) readPhoto(path string) ([]float32, error) {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ecor-clip/ecor/core/explain"
 	"github.com/ecor-clip/ecor/core/kernel"
@@ -32,29 +33,58 @@ func (j *judge) both(ctx context.Context, k *kind) (p pair, err error) {
 	return p, err
 }
 
-// photos calls use with both embeddings of each photo, in order.
-func (j *judge) photos(ctx context.Context, label string, paths []string, use func(i int, exact, quantized []float32)) error {
+// photos calls use with both embeddings of each photo that can be read, in order, and returns their number.
+func (j *judge) photos(ctx context.Context, label string, paths []string, use func(i int, exact, quantized []float32)) (read int, err error) {
 	task := j.progress.Start(label, int64(len(paths)))
 	for first := 0; first < len(paths); first += photoBatch {
-		part := paths[first:min(first+photoBatch, len(paths))]
-		planes, err := j.in.read(ctx, part, task)
+		part, err := j.in.read(ctx, paths[first:min(first+photoBatch, len(paths))], task)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		var index []int
+		var planes [][]float32
+		for i, p := range part {
+			if p != nil {
+				index, planes = append(index, first+i), append(planes, p)
+			}
+		}
+		if planes == nil {
+			continue
 		}
 		a, err := j.exact.images(ctx, planes)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		b, err := j.quantized.images(ctx, planes)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		d := len(a) / len(part)
-		for i := range part {
-			use(first+i, a[i*d:(i+1)*d], b[i*d:(i+1)*d])
+		d := len(a) / len(planes)
+		for k, i := range index {
+			exact, quantized := a[k*d:(k+1)*d], b[k*d:(k+1)*d]
+			if err := finite(paths[i], exact, quantized); err != nil {
+				return 0, err
+			}
+			use(i, exact, quantized)
 		}
+		read += len(index)
 	}
 	task.Done()
+	return read, nil
+}
+
+// finite reports embeddings that are no numbers: nothing can be said about what was lost.
+func finite(what string, exact, quantized []float32) error {
+	for _, e := range []struct {
+		whose  string
+		values []float32
+	}{{"checkpoint's tensors", exact}, {"quantized weights", quantized}} {
+		for _, v := range e.values {
+			if v-v != 0 {
+				return fmt.Errorf("%s: the embedding that the %s give it holds %g: want finite values", what, e.whose, v)
+			}
+		}
+	}
 	return nil
 }
 
@@ -104,7 +134,11 @@ func (j *judge) prompts(ctx context.Context, f *report.Fidelity) error {
 	d := len(a) / n
 	cosines := make([]float64, n)
 	for i := range cosines {
-		cosines[i] = cosine(a[i*d:(i+1)*d], b[i*d:(i+1)*d])
+		exact, quantized := a[i*d:(i+1)*d], b[i*d:(i+1)*d]
+		if err := finite(fmt.Sprintf("text of the tokens %v", j.in.prompts[i]), exact, quantized); err != nil {
+			return err
+		}
+		cosines[i] = cosine(exact, quantized)
 	}
 	f.Texts = report.NewCosines(cosines)
 	return nil
@@ -123,14 +157,17 @@ func (j *judge) agreement(ctx context.Context, o *Options, packs []*labels, f *r
 		}
 		f.Agreement = append(f.Agreement, report.Agreement{Labels: p.file})
 	}
-	cosines := make([]float64, len(j.in.photos))
-	err := j.photos(ctx, "comparing photos", j.in.photos, func(i int, exact, quantized []float32) {
-		cosines[i] = cosine(exact, quantized)
+	var cosines []float64
+	read, err := j.photos(ctx, "comparing photos", j.in.photos, func(_ int, exact, quantized []float32) {
+		cosines = append(cosines, cosine(exact, quantized))
 		for k, t := range tables {
 			f.Agreement[k].Add(j.logits(exact, t.exact), j.logits(quantized, t.quantized))
 		}
 	})
 	if err != nil {
+		return err
+	}
+	if err := j.in.enough(o.Photos, "compare", read, len(j.in.photos), max(1, 2-len(j.in.planes))); err != nil {
 		return err
 	}
 	f.Images = report.NewCosines(cosines)
@@ -143,8 +180,8 @@ func (j *judge) accuracy(ctx context.Context, o *Options, f *report.Fidelity) er
 		if err != nil {
 			return err
 		}
-		a := report.Accuracy{Folder: set.dir, Categories: len(set.categories), Photos: len(set.photos)}
-		err = j.photos(ctx, "measuring accuracy on "+set.dir, set.photos, func(i int, exact, quantized []float32) {
+		a := report.Accuracy{Folder: set.dir, Categories: len(set.categories)}
+		a.Photos, err = j.photos(ctx, "measuring accuracy on "+set.dir, set.photos, func(i int, exact, quantized []float32) {
 			if report.Top1(j.logits(exact, table.exact)) == set.category[i] {
 				a.Exact++
 			}
@@ -153,6 +190,9 @@ func (j *judge) accuracy(ctx context.Context, o *Options, f *report.Fidelity) er
 			}
 		})
 		if err != nil {
+			return err
+		}
+		if err := j.in.enough(set.dir, "compare", a.Photos, len(set.photos), 2); err != nil {
 			return err
 		}
 		f.Accuracy = append(f.Accuracy, a)

@@ -54,10 +54,19 @@ func addTower(m map[string]string, prefix string, t *checkpoint.Tower) {
 	m[prefix+".layer_norm_eps"] = numbers(t.LayerNormEps)
 }
 
+// engineDigits is the number of digits that the engine reads of a number.
+const engineDigits = 15
+
+// numbers writes values as they are or, where that takes more digits than the engine reads, as the shortest that are the
+// same in float32, in which it computes: at most 9 digits.
 func numbers(values ...float64) string {
 	text := make([]string, len(values))
 	for i, v := range values {
-		text[i] = strconv.FormatFloat(v, 'g', -1, 64)
+		bits := 64
+		if short, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', engineDigits-1, 64), 64); short != v {
+			bits = 32
+		}
+		text[i] = strconv.FormatFloat(v, 'g', -1, bits)
 	}
 	return strings.Join(text, " ")
 }

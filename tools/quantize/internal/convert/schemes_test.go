@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ecor-clip/ecor/core/safetensors"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/checkpointtest"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/quant"
 	"github.com/ecor-clip/ecor/tools/quantize/internal/report"
@@ -173,6 +174,91 @@ func TestMaxLoss(t *testing.T) {
 	require.NoError(t, err)
 	convert(t, o)
 	assert.FileExists(t, o.Report)
+}
+
+// breakPhotos cuts photos of a folder short.
+func breakPhotos(t *testing.T, dir string, numbers ...int) {
+	for _, i := range numbers {
+		path := filepath.Join(dir, fmt.Sprintf("%03d.png", i))
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(path, info.Size()/2))
+	}
+}
+
+// One broken photo among many ended the run, in the judged half after all the work.
+func TestBrokenPhotosAreSkipped(t *testing.T) {
+	o := judged(t, quant.W8A7)
+	breakPhotos(t, o.Photos, 2, 5, 7) // every second one calibrates, from 0 on
+	labelled := t.TempDir()
+	o.Accuracy = []string{labelled, labelled}
+	drawPhotos(t, filepath.Join(labelled, "cat"), 5)
+	drawPhotos(t, filepath.Join(labelled, "zebra"), 4)
+	breakPhotos(t, filepath.Join(labelled, "cat"), 0)
+	r := convert(t, o)
+	assert.Regexp(t, `^11 photos, `, r.Calibration)
+	assert.Equal(t, 10, r.Fidelity.Images.Count)
+	assert.Equal(t, 10, r.Fidelity.Agreement[0].Photos)
+	assert.Equal(t, 8, r.Fidelity.Accuracy[0].Photos)
+	require.Len(t, r.Warnings, 4, "each photo once")
+	for i, path := range []string{
+		filepath.Join(o.Photos, "002.png"), filepath.Join(o.Photos, "005.png"), filepath.Join(o.Photos, "007.png"), filepath.Join(labelled, "cat", "000.png"),
+	} {
+		assert.Contains(t, r.Warnings[i], "photo skipped: "+path+": ")
+	}
+}
+
+// Where too few photos are left, the run fails and says why.
+func TestTooFewPhotosCanBeRead(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, o *Options)
+		want   string
+	}{
+		{"none to calibrate on", func(t *testing.T, o *Options) { breakPhotos(t, o.Photos, 0, 2) }, "photos: 0 of the 2 photos to calibrate on can be read: want at least 1; photo skipped: "},
+		{"none to compare", func(t *testing.T, o *Options) { breakPhotos(t, o.Photos, 1, 3) }, "photos: 0 of the 2 photos to compare can be read: want at least 1; photo skipped: "},
+		{"one", func(t *testing.T, o *Options) {
+			o.Calibrate = 0
+			breakPhotos(t, o.Photos, 0, 1, 2)
+		}, "photos: 1 of the 4 photos to compare can be read: want at least 2; photo skipped: "},
+		{"accuracy", func(t *testing.T, o *Options) {
+			o.Accuracy = []string{t.TempDir()}
+			for _, name := range []string{"cat", "zebra"} {
+				breakPhotos(t, drawPhotos(t, filepath.Join(o.Accuracy[0], name), 2), 0, 1)
+			}
+		}, ": 0 of the 4 photos to compare can be read: want at least 2; photo skipped: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := judged(t, quant.W8A7)
+			o.Photos = drawPhotos(t, filepath.Join(t.TempDir(), "photos"), 4)
+			c.damage(t, o)
+			_, err := Run(t.Context(), o, report.NewProgress(io.Discard))
+			require.ErrorContains(t, err, c.want)
+			assert.NoDirExists(t, o.Out)
+		})
+	}
+}
+
+// Embeddings that are no numbers passed every limit, and a report of them could not be written.
+func TestEmbeddingsThatAreNoNumbersFail(t *testing.T) {
+	for tensor, want := range map[string]string{
+		"visual_projection.weight": `\.png: the embedding that the checkpoint's tensors give it holds NaN: want finite values$`,
+		"text_projection.weight":   `^category "zebra": the embedding holds NaN$`,
+	} {
+		o := judged(t, quant.W8)
+		o.In = checkpointtest.Copy(t, "tiny")
+		checkpointtest.EditTensors(t, o.In, func(x []safetensors.TensorData) []safetensors.TensorData {
+			checkpointtest.EditFloats(t, x, tensor, func(_ int, v float32) float32 { return v * 1e38 })
+			return x
+		})
+		var err error
+		o.Limits, err = report.ParseLimits("cosine=0.5")
+		require.NoError(t, err)
+		_, err = Run(t.Context(), o, report.NewProgress(io.Discard))
+		require.Error(t, err)
+		assert.Regexp(t, want, err.Error())
+		assert.NoDirExists(t, o.Out)
+	}
 }
 
 // Where the two categories' photos are the same, half of them are right.

@@ -303,7 +303,7 @@ func corrected(bias, exact, approx []float32, mean []float64) []float32 {
 		sum := float64(b)
 		for j, m := range mean {
 			at := i*len(mean) + j
-			sum += m * (float64(exact[at]) - float64(approx[at]))
+			sum += float64(m * (float64(exact[at]) - float64(approx[at]))) // not fused anywhere
 		}
 		out[i] = float32(sum)
 	}

@@ -80,7 +80,7 @@ func NewFactor(g *Gram, centred bool, group int) (*Factor, error) {
 	for i := range n {
 		variance[i] = g.Cross[i*n+i]
 		if centred {
-			variance[i] -= g.Mean[i] * g.Mean[i]
+			variance[i] -= float64(g.Mean[i] * g.Mean[i])
 		}
 		variance[i] = max(variance[i], 0)
 		mean += variance[i] / float64(n)
@@ -89,7 +89,7 @@ func NewFactor(g *Gram, centred bool, group int) (*Factor, error) {
 		return nil, fmt.Errorf("calibration inputs have the mean square %g: want a positive number", mean)
 	}
 	f := &Factor{Order: importance(variance, group)}
-	shrink := shrinker * float64(n) / (shrinker*float64(n) + float64(g.Rows))
+	shrink := shrinker * float64(n) / (float64(shrinker*float64(n)) + float64(g.Rows))
 	for damp := damping; ; damp *= 4 {
 		if damp > 100 {
 			return nil, fmt.Errorf("calibration inputs have no factorisation with a damping of %g", damp)
@@ -102,11 +102,11 @@ func NewFactor(g *Gram, centred bool, group int) (*Factor, error) {
 				j := f.Order[n-1-b]
 				v := g.Cross[min(i, j)*n+max(i, j)]
 				if centred {
-					v -= g.Mean[i] * g.Mean[j]
+					v -= float64(g.Mean[i] * g.Mean[j])
 				}
 				l[a*n+b] = (1 - shrink) * v
 			}
-			l[a*n+a] = variance[i] + damp*mean
+			l[a*n+a] = variance[i] + float64(damp*mean)
 		}
 		if cholesky(l, n) {
 			f.set(l, n)
