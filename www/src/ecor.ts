@@ -14,14 +14,14 @@ const mostWorkers = 8;
 const defaultIdle = 20_000; // milliseconds
 
 export async function load(options: api.LoadOptions = {}): Promise<api.Ecor> {
-  const { workers = workersOf(navigator), idle = defaultIdle, weights, labels, onProgress, signal } = options;
+  const { workers, idle = defaultIdle, weights, labels, onProgress, signal } = options;
   signal?.throwIfAborted();
   const base = new URL(".", new URL(options.base ?? import.meta.url, document.baseURI)).href;
   const script = scriptURL("worker.js", base);
   const pool = new Pool({
     base,
     idle,
-    workers: Math.min(mostWorkers, Math.max(1, Math.floor(workers))),
+    workers: (model) => Math.min(mostWorkers, Math.max(1, Math.floor(workers ?? workersOf(navigator, model)))),
     startWorker: () => new Worker(script),
   });
   const abort = () => pool.dispose();
@@ -38,10 +38,24 @@ export async function load(options: api.LoadOptions = {}): Promise<api.Ecor> {
   return new PooledEcor(pool, base);
 }
 
-/** Workers for a device: one for each core but that of the page, and about one for each gigabyte. */
-export function workersOf({ hardwareConcurrency, deviceMemory = 4 }: { hardwareConcurrency?: number; deviceMemory?: number }): number {
+/** What a browser tells of its device; memory in GiB, at most 8. */
+interface Device {
+  hardwareConcurrency?: number;
+  deviceMemory?: number;
+}
+
+/** Bytes of a worker's memory beside the weights: the module, a photo on its way, embeddings of prompts. */
+const workerBytes = 60e6;
+
+/**
+ * Workers for a device and a model: one for each core but that of the page, about one for each gigabyte, and no more than have
+ * room with their weights in a third of the memory.
+ */
+export function workersOf({ hardwareConcurrency, deviceMemory = 4 }: Device, { scheme, parameters }: Pick<api.ModelInfo, "scheme" | "parameters">): number {
   const cores = hardwareConcurrency ?? 2;
-  return Math.max(1, Math.min(mostWorkers, cores > 2 ? cores - 1 : cores, Math.floor(deviceMemory)));
+  const weights = parameters * (scheme === "w8a7" || scheme === "w4a7" ? 1 : 4);
+  const room = Math.floor((deviceMemory * 2 ** 30) / 3 / (weights + workerBytes));
+  return Math.max(1, Math.min(mostWorkers, cores > 2 ? cores - 1 : cores, Math.floor(deviceMemory), room));
 }
 
 /** Deletes files that earlier versions kept, unless there is a service worker, which sees to this itself. */

@@ -14,7 +14,7 @@ import { Member, type Watch } from "./member";
 export interface PoolOptions {
   base: string; // URL of the site's folder
   startWorker(): Worker;
-  workers: number; // at most
+  workers(model: ModelInfo): number; // at most
   idle: number; // milliseconds
 }
 
@@ -59,6 +59,9 @@ const maxAttempts = 2;
 /** The last worker may be idle so many times as long as the others. */
 const lastStays = 10;
 
+/** Milliseconds without another try after a worker could not be started. */
+const rest = 5_000;
+
 export class Pool {
   model!: ModelInfo;
   labels!: Pack;
@@ -71,16 +74,15 @@ export class Pool {
   private module: WebAssembly.Module | undefined;
   private weights: Pick<Start, "weights" | "known"> = {};
   private shipped: Pack | undefined; // the site's labels
-  private most: number;
+  private most = 1;
+  private resting: ReturnType<typeof setTimeout> | undefined; // until a worker may be started again
   private labelling: Promise<unknown> = Promise.resolve(); // ends with the last setLabels
   private paused = false;
   private disposed = false;
   private sweeper: ReturnType<typeof setTimeout> | undefined;
   private readonly rate = new Rate();
 
-  constructor(private readonly options: PoolOptions) {
-    this.most = options.workers;
-  }
+  constructor(private readonly options: PoolOptions) {}
 
   get stats(): Stats {
     const running = this.running();
@@ -174,6 +176,7 @@ export class Pool {
   dispose(): void {
     this.disposed = true;
     clearTimeout(this.sweeper);
+    clearTimeout(this.resting);
     this.rejectWaiting(ended());
     [...this.tasks.keys()].forEach((member) => member.end("disposed"));
   }
@@ -202,6 +205,7 @@ export class Pool {
   /** Makes a worker's weights those of the pool. */
   private use(member: Member, { model }: Loaded, weights: Blob | undefined): void {
     this.model = model;
+    this.most = this.options.workers(model);
     this.weights = weights ? { weights, known: model.sha256 } : {};
     member.labels ??= this.labels;
     member.closed = false;
@@ -221,10 +225,19 @@ export class Pool {
   private add(): void {
     const added = this.another()
       .catch((e: unknown) => {
-        if (this.tasks.size > 0) {
-          this.most = this.tasks.size; // the device has no room for more
-        } else {
+        if (this.disposed) {
+          return;
+        }
+        const others = this.active();
+        if (others === 0) {
           this.rejectWaiting(e);
+        } else if (lacksMemory(e)) {
+          this.most = others;
+        } else {
+          this.resting ??= setTimeout(() => {
+            this.resting = undefined;
+            this.dispatch();
+          }, rest);
         }
       })
       .finally(() => {
@@ -329,8 +342,8 @@ export class Pool {
       void this.send(task, member);
     }
     if (!this.paused && !this.disposed) {
-      const wanted = Math.min(this.most, this.running() + this.waiting);
-      for (let n = this.tasks.size - this.retired(); n < wanted; n++) {
+      const wanted = Math.min(this.limit(), this.running() + this.waiting);
+      for (let n = this.active(); n < wanted; n++) {
         this.add();
       }
     }
@@ -348,7 +361,7 @@ export class Pool {
     if (idle.length > 0) {
       return idle.find((r) => r.labels === this.labels) ?? idle[0];
     }
-    if (task.attempts > 0 || this.waiting <= this.most - open.length) {
+    if (task.attempts > 0 || this.waiting <= this.limit() - open.length) {
       return undefined;
     }
     return open.find((r) => {
@@ -357,8 +370,14 @@ export class Pool {
     });
   }
 
-  private retired(): number {
-    return [...this.tasks.keys()].filter((r) => r.retired).length;
+  /** Workers that take work now or once they are ready. */
+  private active(): number {
+    return [...this.tasks.keys()].filter((r) => !r.retired).length;
+  }
+
+  /** Workers that there may be now: while the pool rests, no more than there are. */
+  private limit(): number {
+    return this.resting === undefined ? this.most : Math.max(1, this.active());
   }
 
   private async send(task: Task, member: Member): Promise<void> {
@@ -433,6 +452,11 @@ function settle(task: Task, how: () => void): void {
 
 function isBefore(a: Task, b: Task): boolean {
   return a.priority > b.priority || (a.priority === b.priority && a.since < b.since);
+}
+
+/** Whether a worker could not be started for want of memory, in the words of browsers and of the module. */
+function lacksMemory(e: unknown): boolean {
+  return e instanceof Error && /memory|allocation failed/i.test(e.message);
 }
 
 function sameLabels(a: Pack, b: Pack): boolean {

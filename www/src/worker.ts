@@ -4,7 +4,7 @@ import type { LoadProgress, Note, Pack, Photo } from "./api";
 import type { Site } from "./assets";
 import { canvasIsFaithful, open, type Decoded } from "./decode";
 import { readEmbeddings } from "./embeddings";
-import { Engine, EngineDead, type Classify } from "./engine";
+import { Engine, EngineDead, type Classify, type Job } from "./engine";
 import { SiteFiles, WrongFile } from "./files";
 import { parsePack } from "./labels";
 import { compileModule } from "./module";
@@ -90,12 +90,17 @@ async function carryOut(order: Order, context: Context): Promise<Result> {
       } finally {
         photo.close();
       }
-      return ready().engine.embedImage(context);
+      return ready().engine.embedImage(telling(context));
     }
     case "embedText":
       await context.turn;
-      return ready().engine.embedTexts(order.texts, context);
+      return ready().engine.embedTexts(order.texts, telling(context));
   }
+}
+
+/** A job that tells of every step: a worker that says nothing for long counts as dead. */
+function telling({ id, signal }: Context): Job {
+  return { signal, onProgress: (progress) => reply({ type: "progress", id, progress }) };
 }
 
 function ready(): Model {

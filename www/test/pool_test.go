@@ -2,7 +2,9 @@ package test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -329,6 +331,120 @@ func (f *flipper) Write(b []byte) (int, error) {
 	}
 	f.at -= len(b)
 	return f.ResponseWriter.Write(b)
+}
+
+// TestEmbedTextTellsProgress: a worker that embeds many texts says so after every
+// step; one that says nothing for two minutes is ended.
+func TestEmbedTextTellsProgress(t *testing.T) {
+	p := newPage(t)
+	p.bare(tinySite(t))
+	got := eval[[]string](p, `(async () => {
+		const replies = [];
+		globalThis.Worker = class extends Worker {
+			constructor(script) {
+				super(script);
+				this.addEventListener("message", ({ data }) => replies.push(data.type));
+			}
+		};
+		const ecor = await load({ workers: 1 });
+		const texts = Array.from({ length: 600 }, (_, i) => "a photo of number " + i);
+		const file = await photo(1);
+		const seen = [];
+		for (const embed of [() => ecor.embedText(texts), () => ecor.embedImage(file)]) {
+			replies.length = 0;
+			await embed();
+			seen.push(replies.filter((type) => type !== "report").join(" "));
+		}
+		await ecor.dispose();
+		return seen;
+	})()`)
+	assert.Regexp(t, "^(progress ){3,}done$", got[0])
+	assert.Regexp(t, "^(progress ){3,}done$", got[1])
+}
+
+// TestWorkerNotStarted has the second worker fail to start. What has nothing to do
+// with memory lowers no limit: the worker is started later, and not tried again
+// and again meanwhile.
+func TestWorkerNotStarted(t *testing.T) {
+	type result struct {
+		Most        int
+		Calm, Named bool
+		Later       []int // workers and limit in the end
+	}
+	start := func(t *testing.T, reason string, seconds int) result {
+		p := newPage(t)
+		p.bare(tinySite(t))
+		return eval[result](p, `(async () => {
+			let tries = 0, failing = true;
+			globalThis.Worker = class extends Worker {
+				constructor(script) {
+					super(script);
+					if (tries++ > 0 && failing) queueMicrotask(() => this.dispatchEvent(new ErrorEvent("error", { message: "`+reason+`", cancelable: true })));
+				}
+			};
+			const ecor = await load({ workers: 2 });
+			const files = await photos(12);
+			const begin = performance.now();
+			const elapsed = () => (performance.now() - begin) / 1000;
+			const named = await Promise.all(files.map((file) => outcome(ecor.classify(file))));
+			const first = { most: ecor.stats.mostWorkers, calm: tries <= 2 + elapsed() / 5, named: named.every((name) => ["zebra", "sunset", "forest"].includes(name)) };
+			failing = false;
+			while (elapsed() < `+strconv.Itoa(seconds)+` && ecor.stats.workers < 2) await Promise.all([ecor.classify(files[0]), ecor.classify(files[1])]);
+			const { workers, mostWorkers } = ecor.stats;
+			await ecor.dispose();
+			return { ...first, later: [workers, mostWorkers] };
+		})()`)
+	}
+	t.Run("memory", func(t *testing.T) {
+		assert.Equal(t, result{Most: 1, Calm: true, Named: true, Later: []int{1, 1}}, start(t, "RangeError: WebAssembly.instantiate(): Out of memory: Cannot allocate Wasm memory for new instance", 7))
+	})
+	t.Run("network", func(t *testing.T) {
+		assert.Equal(t, result{Most: 2, Calm: true, Named: true, Later: []int{2, 2}}, start(t, "NetworkError: the script could not be loaded", 60))
+	})
+}
+
+// TestWorkers has the number of workers for devices and models, also where other
+// weights are opened.
+func TestWorkers(t *testing.T) {
+	p := newPage(t)
+	p.bare(tinySite(t))
+	for _, c := range []struct {
+		cores, memory, scheme string
+		parameters            float64
+		want                  int
+	}{
+		{"undefined", "undefined", "w8a7", 11e6, 2},
+		{"1", "8", "w8a7", 11e6, 1},
+		{"2", "8", "w8a7", 11e6, 2},
+		{"4", "8", "w8a7", 11e6, 3},
+		{"16", "8", "w8a7", 11e6, 8},
+		{"16", "undefined", "w8a7", 11e6, 4},
+		{"16", "0.25", "w8a7", 11e6, 1},
+		{"16", "8", "w8a7", 151e6, 8},
+		{"16", "8", "w8a7", 428e6, 5},
+		{"16", "8", "w4a7", 428e6, 5},
+		{"16", "8", "w8", 428e6, 1},
+		{"16", "4", "w8a7", 428e6, 2},
+		{"16", "8", "float32", 151e6, 4},
+		{"16", "1", "float32", 428e6, 1},
+	} {
+		assert.Equal(t, c.want, eval[int](p, fmt.Sprintf(`workersOf({ hardwareConcurrency: %s, deviceMemory: %s }, { scheme: %q, parameters: %v })`,
+			c.cores, c.memory, c.scheme, c.parameters)), "%+v", c)
+	}
+	assert.Equal(t, "7 2 5", eval[string](p, `(async () => {
+		let deviceMemory = 8;
+		Object.defineProperties(navigator, { hardwareConcurrency: { value: 8 }, deviceMemory: { get: () => deviceMemory } });
+		const ecor = await load();
+		const most = [ecor.stats.mostWorkers];
+		deviceMemory = 2;
+		await ecor.openWeights(await (await fetch("/weights/tiny.safetensors")).blob());
+		most.push(ecor.stats.mostWorkers);
+		await ecor.dispose();
+		const asked = await load({ workers: 5 });
+		most.push(asked.stats.mostWorkers);
+		await asked.dispose();
+		return most.join(" ");
+	})()`))
 }
 
 // TestServerGone asks for workers whose script no server gives, and no service
