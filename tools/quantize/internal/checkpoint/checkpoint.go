@@ -9,11 +9,14 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,12 +47,17 @@ func Open(dir string) (*Checkpoint, error) {
 	if err := checkDirectory(dir); err != nil {
 		return nil, err
 	}
-	l, err := findLayout(dir)
+	l, names, err := findLayout(dir)
 	if err != nil {
 		return nil, err
 	}
 	c := &Checkpoint{dir: dir}
-	if c.Config, c.Image, err = l.configs(dir); err != nil {
+	c.Config, c.Image, err = l.configs(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		// A pickle is refused before the files that are missing beside it, after a model that is not supported.
+		err = cmp.Or(otherWeights(names, l), err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if c.Tokenizer, err = readTokenizer(dir); err != nil {

@@ -45,6 +45,16 @@ func TestLegacyEndToken(t *testing.T) {
 	assert.Equal(t, "gelu", c.Vision.Activation)
 }
 
+// A CLIPModel does not look at bos_token_id; a checkpoint where it is not the tokenizer's was refused.
+func TestStartTokenIsTheTokenizers(t *testing.T) {
+	for _, bos := range []any{0, nil, -1, 7} {
+		dir := checkpointtest.Copy(t, "tiny")
+		set("config.json", bos, "text_config", "bos_token_id")(t, dir)
+		c := open(t, dir)
+		assert.Equal(t, []int{638, 639}, []int{c.Text.BOS, c.Text.EOS})
+	}
+}
+
 func TestVocabAndMergesGiveTheSameTokenizer(t *testing.T) {
 	want := open(t, checkpointtest.Golden(t, "tiny")).Tokenizer
 	dir := checkpointtest.Copy(t, "tiny")
@@ -219,7 +229,6 @@ func TestOpenErrors(t *testing.T) {
 		{"no start token", tokenizerWithout("<|startoftext|>", "zebra2"), `no token "<|startoftext|>"`},
 		{"space in a token", tokenizerWithout("th", "z z"), "not in CLIP's form"},
 		{"end token", set(config, 638, "text_config", "eos_token_id"), `eos_token_id is 638, the tokenizer's "<|endoftext|>" is 639`},
-		{"start token", set(config, 0, "text_config", "bos_token_id"), `bos_token_id is 0, the tokenizer's "<|startoftext|>" is 638`},
 
 		{"no model", remove("model.safetensors"), "there is no model.safetensors"},
 		{"empty model", write("model.safetensors", ""), "file of 0 bytes is no safetensors file"},
@@ -251,6 +260,25 @@ func TestOpenErrors(t *testing.T) {
 			_, err := Open(dir)
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+// A directory as other programs leave it, with a pickle and little else, was refused for the files that it lacks.
+func TestPicklesAreRefusedFirst(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+		want   string
+	}{
+		{"ViT-B-32.pt", remove("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt"), "there is no model.safetensors; ViT-B-32.pt is a pickle"},
+		{"epoch_32.pt", remove("preprocessor_config.json"), "epoch_32.pt is a pickle, which runs any code it contains when it is opened"},
+		{"pytorch_model.bin", remove("tokenizer.json", "vocab.json", "merges.txt"), "pytorch_model.bin is a pickle"},
+		{"pytorch_model.bin", set("config.json", "siglip", "model_type"), "SigLIP"}, // converting it would be in vain
+	} {
+		dir := checkpointtest.Copy(t, "tiny")
+		both(remove("model.safetensors"), write(c.name, "\x80\x02}q"), c.damage)(t, dir)
+		_, err := Open(dir)
+		require.ErrorContains(t, err, c.want)
 	}
 }
 
@@ -339,7 +367,7 @@ func TestEarlyConfiguration(t *testing.T) {
 	}`))
 	require.NoError(t, err)
 	assert.Equal(t, Tower{768, 3072, 12, 12, "quick_gelu", 1e-5}, c.Text.Tower)
-	assert.Equal(t, []int{49406, 49407}, []int{c.Text.BOS, c.Text.EOS})
+	assert.Equal(t, 49407, c.Text.EOS)
 	assert.Equal(t, Tower{1024, 4096, 24, 16, "quick_gelu", 1e-5}, c.Vision.Tower)
 	assert.Equal(t, 14, c.Vision.PatchSize)
 }

@@ -33,7 +33,7 @@ type Text struct {
 	Tower
 	VocabSize     int `json:"vocab_size"`
 	ContextLength int `json:"max_position_embeddings"` // start and end tokens included
-	BOS           int `json:"bos_token_id"`
+	BOS           int `json:"-"`                       // the tokenizer's
 	EOS           int `json:"eos_token_id"`
 }
 
@@ -56,7 +56,7 @@ func defaultConfig() Config {
 		Text: Text{
 			Tower: Tower{HiddenSize: 512, IntermediateSize: 2048, Layers: 12, Heads: 8,
 				Activation: quickGELU, LayerNormEps: 1e-5},
-			VocabSize: 49408, ContextLength: 77, BOS: 49406, EOS: 49407,
+			VocabSize: 49408, ContextLength: 77, EOS: 49407,
 		},
 	}
 }

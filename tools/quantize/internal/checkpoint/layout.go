@@ -29,17 +29,16 @@ type layout interface {
 	ignored(name string) bool
 }
 
-// findLayout tells a directory's layout.
-func findLayout(dir string) (layout, error) {
-	names, err := fileNames(dir)
-	if err != nil {
-		return nil, err
+// findLayout tells a directory's layout and returns the names of its files.
+func findLayout(dir string) (l layout, names []string, err error) {
+	if names, err = fileNames(dir); err != nil {
+		return nil, nil, err
 	}
 	config, err := os.ReadFile(filepath.Join(dir, configFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, nil, err
 	}
-	return chooseLayout(names, config), nil
+	return chooseLayout(names, config), names, nil
 }
 
 func fileNames(dir string) (names []string, err error) {

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ func Needs(names []string, read func(name string) ([]byte, error)) ([]string, er
 	}
 	l := chooseLayout(names, config)
 	if !slices.Contains(names, l.configFile()) {
-		return nil, fmt.Errorf("there is neither %s nor %s", configFile, openCLIPConfigFile)
+		return nil, cmp.Or(otherWeights(names, l), fmt.Errorf("there is neither %s nor %s", configFile, openCLIPConfigFile))
 	}
 	if config, err = read(l.configFile()); err != nil {
 		return nil, err

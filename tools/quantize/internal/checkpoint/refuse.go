@@ -52,13 +52,23 @@ func refuseFormat(r io.ReaderAt, name string, size int64) error {
 
 // missingWeights explains what there is instead of a layout's weights.
 func missingWeights(names []string, l layout) error {
-	want := l.weightsFiles()[0]
+	if err := otherWeights(names, l); err != nil {
+		return err
+	}
+	return fmt.Errorf("there is no %s", l.weightsFiles()[0])
+}
+
+// otherWeights refuses files in another format where a layout's weights are missing.
+func otherWeights(names []string, l layout) error {
+	if weightsFile(names, l) != "" {
+		return nil
+	}
 	for _, f := range otherFormats {
 		for _, name := range names {
 			if strings.HasSuffix(strings.ToLower(name), f.suffix) {
-				return fmt.Errorf("there is no %s; %s is %s", want, name, f.is)
+				return fmt.Errorf("there is no %s; %s is %s", l.weightsFiles()[0], name, f.is)
 			}
 		}
 	}
-	return fmt.Errorf("there is no %s", want)
+	return nil
 }

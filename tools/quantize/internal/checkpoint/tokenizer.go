@@ -201,7 +201,8 @@ func (t *Tokenizer) check(c *Text, config string) error {
 // output is taken at the token with the highest id.
 const legacyEOS = 2
 
-// checkSpecial sets the ids of the start and end tokens.
+// checkSpecial sets the ids of the start and end tokens. What a configuration calls the start token has no effect in a
+// CLIPModel: texts begin with the tokenizer's own.
 func (t *Tokenizer) checkSpecial(c *Text, config string, ids map[string]int) error {
 	bos, ok := ids[startTok]
 	if !ok {
@@ -217,8 +218,6 @@ func (t *Tokenizer) checkSpecial(c *Text, config string, ids map[string]int) err
 			return fmt.Errorf("tokenizer: %q is token %d of %d: want it last, as %s takes a text's end for the token with the highest id",
 				endTok, eos, len(t.Vocab), config)
 		}
-	case c.BOS != bos:
-		return fmt.Errorf("%s: text_config.bos_token_id is %d, the tokenizer's %q is %d", config, c.BOS, startTok, bos)
 	case c.EOS != eos:
 		return fmt.Errorf("%s: text_config.eos_token_id is %d, the tokenizer's %q is %d", config, c.EOS, endTok, eos)
 	}

@@ -179,6 +179,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"pickle only", without("model.safetensors"), "there is no model.safetensors; pytorch_model.bin is a pickle, which runs any code it contains"},
 		{"pickle only, advice", without("model.safetensors"), "OWNER/NAME@refs/pr/NUMBER"},
+		{"pickle and no config", without("model.safetensors", "config.json"), "there is no model.safetensors; pytorch_model.bin is a pickle, which runs any code it contains"},
 		{"SigLIP", edit("config.json", `"model_type": "clip"`, `"model_type": "siglip"`), `acme/tiny@main: config.json: SigLIP (model_type "siglip") is not supported`},
 		{"ResNet", func(s *server) {
 			without("config.json")(s)
