@@ -95,11 +95,7 @@ func parseFetch(flags *flag.FlagSet, args []string) (hub.Name, error) {
 // showFetched lists the files, and opens the checkpoint to see that it can be quantized.
 func showFetched(w io.Writer, dir string, r *hub.Result) error {
 	for _, f := range r.Files {
-		hash := "sha256 " + f.SHA256
-		if f.SHA256 == "" {
-			hash = "git " + f.GitSHA1
-		}
-		fmt.Fprintf(w, "%s: %s, %s\n", filepath.Join(dir, f.Path), report.Bytes(f.Size), hash)
+		fmt.Fprintf(w, "%s: %s, sha256 %s\n", filepath.Join(dir, f.Path), report.Bytes(f.Size), f.SHA256)
 	}
 	c, err := checkpoint.Open(dir)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestFetchAndQuantize(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tiny")
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, exitOK, run(t.Context(), []string{"fetch", "acme/tiny", "-hub", server.URL, "-out", dir}, &stdout, &stderr), stderr.String())
-	assert.Regexp(t, `(?m)^.*model\.safetensors: \d+\.\d kB, git [0-9a-f]{40}$`, stdout.String())
+	assert.Regexp(t, `(?m)^.*model\.safetensors: \d+\.\d kB, sha256 [0-9a-f]{64}$`, stdout.String())
 	assert.Regexp(t, `acme/tiny at commit 0123456789abcdef0123456789abcdef01234567: 4 of 4 files fetched, licence: not stated`, stdout.String())
 	assert.Regexp(t, `(?m)^model\.safetensors: done in \d`, stderr.String())
 

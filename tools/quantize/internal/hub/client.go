@@ -1,7 +1,8 @@
 // Package hub downloads public checkpoints from the Hugging Face Hub, or from a server with the same interface.
 //
 // What is downloaded is checked against the size and the hash that the hub states for it: SHA-256 for large files, the
-// hash of a Git blob for small ones. The first download records them in a lock file, later ones keep to it.
+// hash of a Git blob for small ones. The first download records them in a lock file, with a SHA-256 of its own for the
+// small ones; later ones keep to it.
 package hub
 
 import (
@@ -31,7 +32,7 @@ type Client struct {
 
 // patience says when to try again and when to give up.
 type patience struct {
-	attempts int           // in a row, none of which got a byte further
+	attempts int           // in a row, none of which got a byte beyond what earlier ones had
 	wait     time.Duration // after the first failure; doubled after every further one
 	longest  time.Duration // between two attempts
 	stall    time.Duration // without a byte

@@ -52,15 +52,17 @@ func (c *Client) download(ctx context.Context, address, dir string, f File, prog
 func (c *Client) complete(ctx context.Context, address string, p *part, progress *report.Progress) error {
 	task := progress.Start(p.Path, p.File.Size)
 	task.Add(int(p.size))
+	reached := p.size // the most there ever was
 	err := c.retry(ctx, func() (bool, error) {
-		before := p.size
-		if before == p.File.Size {
+		if p.size == p.File.Size {
 			return true, nil
 		}
 		err := c.more(ctx, address, p, func() {
 			task = progress.Start(p.Path+", from the beginning", p.File.Size)
 		}, func(n int) { task.Add(n) })
-		return p.size > before, err
+		further := p.size > reached
+		reached = max(reached, p.size)
+		return further, err
 	})
 	if err != nil {
 		return err

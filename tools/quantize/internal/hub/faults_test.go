@@ -212,6 +212,53 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
+// Servers that send the same beginning again and again: each time counted as progress, and the fetch never ended.
+func TestSameBeginningIsNoProgress(t *testing.T) {
+	const cut = 100_000
+	for _, c := range []struct {
+		name  string
+		again func(s *server, w http.ResponseWriter, r *http.Request, n int) // answers a request for the rest
+		tries int
+	}{
+		{"range refused", func(s *server, w http.ResponseWriter, r *http.Request, n int) {
+			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		}, 5},
+		{"range of another tag", func(s *server, w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("ETag", fmt.Sprintf(`"%d"`, n))
+			drop(w, r, s.files[model], cut)
+		}, 5},
+		{"another range", func(s *server, w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(s.files[model])-1, len(s.files[model])))
+			w.WriteHeader(http.StatusPartialContent)
+		}, 5},
+		{"no ranges", func(s *server, w http.ResponseWriter, r *http.Request, n int) {
+			r.Header.Del("Range")
+			drop(w, r, s.files[model], cut)
+		}, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.fault = func(w http.ResponseWriter, r *http.Request, name string, n int) bool {
+				switch {
+				case name != model:
+					return false
+				case n == 50:
+					whole(w, s.files[model]) // in the end, so that a client without limits ends, too
+				case r.Header.Get("Range") == "":
+					drop(w, r, s.files[model], cut)
+				default:
+					c.again(s, w, r, n)
+				}
+				return true
+			}
+			_, err := s.fetch(t, t.TempDir())
+			require.ErrorContains(t, err, "(given up after 4 attempts)")
+			assert.LessOrEqual(t, len(s.contentRequests(model)), c.tries)
+		})
+	}
+}
+
 // Faults that do not pass end with an error; what arrived waits for the next run.
 func TestFaultsThatStay(t *testing.T) {
 	for _, c := range []struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ type Result struct {
 }
 
 // Fetch downloads the files of a checkpoint to a directory that holds nothing else. Where the directory has a lock file,
-// they are those of the lock. After an error, a further call continues. A checkpoint that tools/quantize could not
+// they are those of the lock, which holds a SHA-256 for each in the end. After an error, a further call continues. A checkpoint that tools/quantize could not
 // read is refused before anything is written, as far as its file list and its configuration tell.
 func (c *Client) Fetch(ctx context.Context, n Name, dir string, progress *report.Progress) (*Result, error) {
 	lock, err := readLock(dir, n)
@@ -38,13 +39,25 @@ func (c *Client) Fetch(ctx context.Context, n Name, dir string, progress *report
 		}
 	}
 	r := &Result{Lock: lock}
-	for _, f := range lock.Files {
+	learnt := false
+	for i, f := range lock.Files {
 		fetched, err := c.download(ctx, c.fileURL(n, lock.Commit, f), dir, f, progress)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", n, err)
 		}
 		if fetched {
 			r.Fetched++
+		}
+		if f.SHA256 == "" {
+			if lock.Files[i].SHA256, err = fileSHA256(ctx, filepath.Join(dir, f.Path)); err != nil {
+				return nil, err
+			}
+			learnt = true
+		}
+	}
+	if learnt {
+		if err := lock.write(dir); err != nil {
+			return nil, err
 		}
 	}
 	syncDir(dir)

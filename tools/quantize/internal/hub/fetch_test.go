@@ -33,13 +33,14 @@ func TestFetch(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, LockFile))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(b, &lock))
+	file := func(name string) File {
+		b := s.files[name]
+		return File{Path: name, Size: int64(len(b)), SHA256: hexSHA256(b), GitSHA1: gitSHA1(b)}
+	}
 	assert.Equal(t, Lock{
 		Format: "ecor-fetch-1", Hub: s.URL, Repo: "acme/tiny", Revision: "main", Commit: commit,
 		Files: []File{
-			{Path: "config.json", Size: int64(len(s.files["config.json"])), GitSHA1: gitSHA1(s.files["config.json"])},
-			{Path: "preprocessor_config.json", Size: int64(len(s.files["preprocessor_config.json"])), GitSHA1: gitSHA1(s.files["preprocessor_config.json"])},
-			{Path: "tokenizer.json", Size: int64(len(s.files["tokenizer.json"])), GitSHA1: gitSHA1(s.files["tokenizer.json"])},
-			{Path: "README.md", Size: int64(len(s.files["README.md"])), GitSHA1: gitSHA1(s.files["README.md"])},
+			file("config.json"), file("preprocessor_config.json"), file("tokenizer.json"), file("README.md"),
 			{Path: "model.safetensors", Size: int64(len(s.files["model.safetensors"])), SHA256: hexSHA256(s.files["model.safetensors"])},
 		},
 	}, lock)
@@ -57,6 +58,36 @@ func TestFetchAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, r.Fetched)
 	assert.Empty(t, s.requests)
+}
+
+// Of files that the hub describes by Git's hash alone, the lock held that weaker hash only.
+func TestLockHoldsTheSHA256OfSmallFiles(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	_, err := s.fetch(t, dir)
+	require.NoError(t, err)
+	lock, err := readLock(dir, tiny)
+	require.NoError(t, err)
+	for i, f := range lock.Files {
+		assert.Equal(t, hexSHA256(s.files[f.Path]), f.SHA256, f.Path)
+		lock.Files[i].GitSHA1 = ""
+	}
+
+	// It counts: with another one in the lock the file is refused.
+	lock.Files[0].SHA256 = hexSHA256(nil)
+	require.NoError(t, lock.write(dir))
+	_, err = s.fetch(t, dir)
+	require.ErrorContains(t, err, "config.json exists and is not what the hub describes: SHA-256 is "+hexSHA256(s.files["config.json"]))
+
+	// A lock that an earlier version left is completed.
+	lock.Files[0].SHA256, lock.Files[0].GitSHA1 = "", gitSHA1(s.files["config.json"])
+	require.NoError(t, lock.write(dir))
+	r, err := s.fetch(t, dir)
+	require.NoError(t, err)
+	assert.Zero(t, r.Fetched)
+	lock, err = readLock(dir, tiny)
+	require.NoError(t, err)
+	assert.Equal(t, hexSHA256(s.files["config.json"]), lock.Files[0].SHA256)
 }
 
 // A branch that moves on does not change a directory: the lock holds the commit.

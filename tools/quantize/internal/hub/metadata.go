@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// File is a file of a repository as the hub describes it.
+// File is a file of a repository as the hub describes it. It has a hash at least.
 type File struct {
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`
-	SHA256  string `json:"sha256,omitempty"`   // of large files
-	GitSHA1 string `json:"git_sha1,omitempty"` // of the others: SHA-1 of "blob SIZE\0" and the content
+	SHA256  string `json:"sha256,omitempty"`   // the hub's, or of what was fetched where it has none
+	GitSHA1 string `json:"git_sha1,omitempty"` // the hub's of small files: SHA-1 of "blob SIZE\0" and the content
 }
 
 var (
@@ -32,12 +32,12 @@ func (f File) check() error {
 		return fmt.Errorf("%q is no plain file name", f.Path)
 	case f.Size < 0:
 		return fmt.Errorf("%s: size is %d", f.Path, f.Size)
-	case sha256Form.MatchString(f.SHA256) && f.GitSHA1 == "":
-		return nil
-	case sha1Form.MatchString(f.GitSHA1) && f.SHA256 == "":
-		return nil
+	case f.SHA256 == "" && f.GitSHA1 == "",
+		f.SHA256 != "" && !sha256Form.MatchString(f.SHA256),
+		f.GitSHA1 != "" && !sha1Form.MatchString(f.GitSHA1):
+		return fmt.Errorf("%s: no SHA-256 and no Git hash", f.Path)
 	}
-	return fmt.Errorf("%s: no SHA-256 and no Git hash", f.Path)
+	return nil
 }
 
 // Limits of what the hub answers.

@@ -16,14 +16,23 @@ import (
 // errMismatch is wrapped by the refusal of content that is not what the hub describes.
 var errMismatch = errors.New("not what the hub describes")
 
-// hash returns the kind of hash that the hub states, ready for the content, its name and its value.
-func (f File) hash() (h hash.Hash, kind, want string) {
+// check is a kind of hash, ready for the content, and the value that it has to have.
+type check struct {
+	hash.Hash
+	kind, want string
+}
+
+// checks returns those for the hashes that are known.
+func (f File) checks() (checks []check) {
 	if f.SHA256 != "" {
-		return sha256.New(), "SHA-256", f.SHA256
+		checks = append(checks, check{sha256.New(), "SHA-256", f.SHA256})
 	}
-	h = sha1.New()
-	fmt.Fprintf(h, "blob %d\x00", f.Size)
-	return h, "Git hash", f.GitSHA1
+	if f.GitSHA1 != "" {
+		h := sha1.New()
+		fmt.Fprintf(h, "blob %d\x00", f.Size)
+		checks = append(checks, check{h, "Git hash", f.GitSHA1})
+	}
+	return checks
 }
 
 // verify checks content.
@@ -40,18 +49,38 @@ func (f File) verifyFile(ctx context.Context, path string) error {
 }
 
 func (f File) verifyReader(r io.Reader) error {
-	h, kind, want := f.hash()
-	n, err := io.Copy(h, r)
+	checks := f.checks()
+	var hashes []io.Writer
+	for _, c := range checks {
+		hashes = append(hashes, c)
+	}
+	n, err := io.Copy(io.MultiWriter(hashes...), r)
 	if err != nil {
 		return err
 	}
 	if n != f.Size {
 		return fmt.Errorf("%w: %d bytes, want %d", errMismatch, n, f.Size)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return fmt.Errorf("%w: %s is %s, want %s", errMismatch, kind, got, want)
+	for _, c := range checks {
+		if got := hex.EncodeToString(c.Sum(nil)); got != c.want {
+			return fmt.Errorf("%w: %s is %s, want %s", errMismatch, c.kind, got, c.want)
+		}
 	}
 	return nil
+}
+
+// fileSHA256 returns the hash of a file on disk.
+func fileSHA256(ctx context.Context, path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, &cancelled{ctx, file}); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // cancelled is a reader that ends with its context.
