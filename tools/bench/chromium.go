@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -121,6 +122,14 @@ func (c *chromiumRunner) forget(context.Context) error {
 
 func (c *chromiumRunner) classify(_ context.Context, index int) (times, error) {
 	return chromium.Eval[times](c.tab, fmt.Sprintf("bench.classify(%d)", index))
+}
+
+func (c *chromiumRunner) alone(_ context.Context, texts []string) (float64, error) {
+	list, err := json.Marshal(texts)
+	if err != nil {
+		return 0, err
+	}
+	return chromium.Eval[float64](c.tab, fmt.Sprintf("bench.alone(%s)", list))
 }
 
 // memory returns the module's memory and, where the system tells it, the

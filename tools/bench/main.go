@@ -102,6 +102,10 @@ func run(ctx context.Context, o options) (*Report, error) {
 		return nil, err
 	}
 	photos := append(slices.Clip(set.files), large.files...)
+	texts, err := readTexts(o.labels, 60)
+	if err != nil {
+		return nil, err
+	}
 	strict, err := buildKernels(ctx, false)
 	if err != nil {
 		return nil, err
@@ -169,7 +173,7 @@ func run(ctx context.Context, o options) (*Report, error) {
 			r.Kernels, err = measureKernels(ctx, hosts, o.runs)
 		case "photos":
 			r.Photos = &PhotoTable{Photos: set.name}
-			if r.Photos.Rows, err = measurePhotos(ctx, hosts, set, o.runs); err != nil {
+			if r.Photos.Rows, err = measurePhotos(ctx, hosts, set, texts, o.runs); err != nil {
 				break
 			}
 			r.Large = &PhotoTable{Photos: large.name}

@@ -106,8 +106,9 @@ func measureKernels(ctx context.Context, hosts []named, runs int) ([]KernelRow, 
 }
 
 // measurePhotos classifies photos on every host in turn, each with nothing of
-// stage 2 cached and then once more.
-func measurePhotos(ctx context.Context, hosts []named, set photoSet, runs int) ([]Row, error) {
+// stage 2 cached and then once more. texts are some of stage 2's, which are
+// encoded one by one for comparison.
+func measurePhotos(ctx context.Context, hosts []named, set photoSet, texts conditionalTexts, runs int) ([]Row, error) {
 	var s samples
 	for run := range warmPhotos + runs {
 		index := run % len(set.files)
@@ -131,6 +132,11 @@ func measurePhotos(ctx context.Context, hosts []named, set photoSet, runs int) (
 			s.add("image tower", "ms", h.name, cold.Image)
 			s.add("stage 1", "ms", h.name, cold.Stage1)
 			s.add("stage 2, cold", "ms", h.name, cold.Stage2)
+			one, err := h.alone(ctx, texts.sample)
+			if err != nil {
+				return nil, fmt.Errorf("%s, texts one by one: %w", h.name, err)
+			}
+			s.add("stage 2's texts one by one (from a sample)", "ms", h.name, one/float64(len(texts.sample))*cold.Kept*float64(texts.categories))
 			s.add("rationales kept for stage 2", "", h.name, cold.Kept)
 			s.add("stage 2, cached", "ms", h.name, cached.Stage2)
 			s.add("whole photo, cold", "ms", h.name, cold.Total)

@@ -11,6 +11,9 @@ type runner interface {
 	forget(ctx context.Context) error
 	// classify classifies photo number index, with the default options.
 	classify(ctx context.Context, index int) (times, error)
+	// alone encodes texts one after another and returns the milliseconds that
+	// they took together.
+	alone(ctx context.Context, texts []string) (float64, error)
 	// memory returns what is known of the memory in use, by name, in bytes.
 	memory(ctx context.Context) (map[string]float64, error)
 	close()

@@ -127,6 +127,16 @@ func (w *wazeroRunner) classify(ctx context.Context, index int) (times, error) {
 	return t, nil
 }
 
+func (w *wazeroRunner) alone(ctx context.Context, texts []string) (float64, error) {
+	begun := time.Now()
+	for _, text := range texts {
+		if _, err := w.host.EmbedText(ctx, text); err != nil {
+			return 0, err
+		}
+	}
+	return milliseconds(time.Since(begun)), nil
+}
+
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 func (w *wazeroRunner) memory(context.Context) (map[string]float64, error) {

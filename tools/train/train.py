@@ -33,7 +33,7 @@ from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER
 
 Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
                      defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0.25))
-# (until this share of the run, side in pixels, patches kept)
+# (until this share of the run, side in pixels, cut to whole patches, patches kept)
 STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
 
 
@@ -66,7 +66,6 @@ class Run:
         self.torch_random = torch.Generator().manual_seed(options.seed + 2)
         torch.manual_seed(options.seed + 3)
         self.step, self.seconds, self.shown = 0, 0.0, {}
-        self.size = model.config["vision_config"]["image_size"]
         self.patch = model.config["vision_config"]["patch_size"]
 
     # --- state ---------------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ class Run:
     def one_step(self):
         o = self.o
         stages = o.stages or STAGES[o.kind]
-        side, keep = next((s, k) for until, s, k in stages if self.progress() < until or until >= 1)
+        side, keep = next((s // self.patch * self.patch, k) for until, s, k in stages if self.progress() < until or until >= 1)
         rows = self.sampler.draw(o.batch)
         classes = torch.from_numpy(self.row_class[rows])
         pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,

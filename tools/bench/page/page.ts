@@ -8,7 +8,7 @@ let worker: Worker;
 const pool = new Pool({
   base: document.baseURI,
   startWorker: () => (worker = new Worker("bench-worker.js")),
-  workers: 1,
+  workers: () => 1,
   idle: 3_600_000,
 });
 let measure: (index: number, calls: number) => number;
@@ -21,6 +21,16 @@ function photo(index: number): Promise<Blob> {
     photos.set(index, blob);
   }
   return blob;
+}
+
+/** Sends the worker a question of its own and returns the answer. */
+function ask(question: "memory" | string[]): Promise<number> {
+  const channel = new MessageChannel();
+  const answer = new Promise<number>((resolve) => {
+    channel.port1.onmessage = (event: MessageEvent<number>) => resolve(event.data);
+  });
+  worker.postMessage(question, [channel.port2]);
+  return answer;
 }
 
 const bench = {
@@ -60,14 +70,10 @@ const bench = {
   },
 
   /** Bytes of the worker's module. */
-  memory: (): Promise<number> => {
-    const channel = new MessageChannel();
-    const bytes = new Promise<number>((resolve) => {
-      channel.port1.onmessage = (event: MessageEvent<number>) => resolve(event.data);
-    });
-    worker.postMessage("memory", [channel.port2]);
-    return bytes;
-  },
+  memory: (): Promise<number> => ask("memory"),
+
+  /** Milliseconds that the worker takes for texts one after another. */
+  alone: (texts: string[]): Promise<number> => ask(texts),
 };
 
 Object.assign(globalThis, { bench });

@@ -1,5 +1,6 @@
-/** The page's worker, and how much memory its module has. */
+/** The page's worker, and two questions to its module: how much memory it has, and how long texts take that are encoded alone. */
 
+import { Engine } from "../../../www/src/engine";
 import "../../../www/src/worker";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -12,10 +13,29 @@ WebAssembly.instantiate = (async (module: WebAssembly.Module, imports?: WebAssem
   return instance;
 }) as typeof WebAssembly.instantiate;
 
-const answer = (event: MessageEvent) => {
+let engine: Engine;
+const start = Engine.start;
+Engine.start = async (module) => (engine = await start(module));
+
+/** Milliseconds that texts take one after another. */
+async function alone(texts: readonly string[]): Promise<number> {
+  const begun = performance.now();
+  for (const text of texts) {
+    await engine.embedTexts([text]);
+  }
+  return performance.now() - begun;
+}
+
+const answer = (event: MessageEvent<unknown>) => {
+  const [port] = event.ports;
+  if (!port) {
+    return;
+  }
+  event.stopImmediatePropagation(); // not for the page's own code
   if (event.data === "memory") {
-    event.stopImmediatePropagation(); // not for the page's own code
-    event.ports[0]?.postMessage(memory.buffer.byteLength);
+    port.postMessage(memory.buffer.byteLength);
+  } else {
+    void alone(event.data as string[]).then((ms) => port.postMessage(ms));
   }
 };
 self.addEventListener("message", answer, { capture: true });
