@@ -137,7 +137,7 @@ bench)
 	go run ./tools/bench
 	;;
 soak) soak ;;
-shapes) ECOR_SHAPES=${SHAPES:-vit-b-32,vit-b-16,vit-l-14} go test ./tools/quantize -run '^TestShapes$' -v -timeout 2h ;;
+shapes) ECOR_SHAPES=${SHAPES:-vit-b-32,vit-b-16,vit-l-14} go test ./tools/quantize -run '^TestShapes$' -count 1 -v -timeout 2h ;;
 clean) rm -rf dist ;;
 *)
 	sed -n '2,13s/^# \{0,1\}//p' "$0"
