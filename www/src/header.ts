@@ -7,6 +7,8 @@
 export const maxPixels = 128_000_000;
 export const maxSide = 32_768;
 
+const maxParts = 1024; // segments, chunks or boxes that are looked at, fill bytes included
+
 export type Format = "JPEG" | "PNG" | "GIF" | "WebP" | "AVIF" | "HEIC";
 
 export interface Header {
@@ -70,12 +72,12 @@ async function png(file: Blob, v: DataView): Promise<Header | undefined> {
   }
   const header: Header = { format: "PNG", width: v.getUint32(16), height: v.getUint32(20), upright: true };
   // An eXIf chunk that counts stands before the pixels.
-  for (let at = 8; at < file.size; ) {
+  for (let at = 8, n = 0; at < file.size; n++) {
     const chunk = await bytesOf(file, at, 8);
     if (chunk.byteLength < 8 || has(chunk, 4, "IDAT")) {
       break;
     }
-    if (has(chunk, 4, "eXIf")) {
+    if (has(chunk, 4, "eXIf") || n === maxParts) {
       header.upright = false;
       break;
     }
@@ -115,8 +117,7 @@ async function jpeg(file: Blob, start: DataView): Promise<Header | undefined> {
   if (!has(start, 0, "\xff\xd8\xff")) {
     return undefined;
   }
-  let at = 2;
-  while (at + 4 <= file.size) {
+  for (let at = 2, n = 0; at + 4 <= file.size && n < maxParts; n++) {
     const v = await bytesOf(file, at, 9);
     const marker = v.getUint8(1);
     if (v.getUint8(0) !== 0xff) {
@@ -150,7 +151,7 @@ async function heif(file: Blob, start: DataView): Promise<Header | undefined> {
   if (!format) {
     return undefined;
   }
-  for (let at = 0; at + 8 <= file.size; ) {
+  for (let at = 0, n = 0; at + 8 <= file.size && n < maxParts; n++) {
     const box = await bytesOf(file, at, 8);
     const size = box.getUint32(0);
     if (has(box, 4, "meta") && size <= maxMeta) {

@@ -7,6 +7,8 @@ import { icon } from "./icons";
 export class Sheet {
   readonly element: HTMLDialogElement;
   private readonly heading: HTMLHeadingElement;
+  private readonly closeButton = button({ className: "bare", title: strings.common.close, onclick: () => this.close() }, icon("close"));
+  private held = false;
 
   /** @param onClose runs after the panel was closed in any way. */
   constructor(id: string, title: string, children: readonly Child[], onClose: () => void = () => {}) {
@@ -18,15 +20,26 @@ export class Sheet {
         "div",
         { className: "sheet-head" },
         this.heading,
-        button({ className: "bare", title: strings.common.close, onclick: () => this.close() }, icon("close")),
+        this.closeButton,
       ),
       make("div", { className: "sheet-body" }, ...children),
     );
     this.element.onclose = onClose;
     // A press beside the panel closes it.
     this.element.onmousedown = (event) => {
-      if (event.target === this.element) {
+      if (event.target === this.element && !this.held) {
         this.close();
+      }
+    };
+    // Browsers close at the second Escape whatever cancel is answered.
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.held) {
+        event.preventDefault();
+      }
+    });
+    this.element.oncancel = (event) => {
+      if (event.target === this.element && this.held) {
+        event.preventDefault();
       }
     };
     document.body.append(this.element);
@@ -34,6 +47,11 @@ export class Sheet {
 
   get isOpen(): boolean {
     return this.element.open;
+  }
+
+  /** Keeps the panel open, such as during work that it shows: nobody can close it meanwhile. */
+  hold(on: boolean): void {
+    this.held = this.closeButton.disabled = on;
   }
 
   open(): void {

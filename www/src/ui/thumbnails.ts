@@ -71,7 +71,8 @@ export class Thumbnails {
       this.wanted.delete(id);
       try {
         const file = await this.review.source(id)?.file();
-        const thumbnail = file && (await shrink(file));
+        const { width = 0, height = 0 } = this.review.get(id) ?? {};
+        const thumbnail = file && (await shrink(file, height > width));
         if (thumbnail) {
           this.put(id, thumbnail);
         }
@@ -93,9 +94,13 @@ function lastOf(map: ReadonlyMap<number, unknown>): number | undefined {
   return last;
 }
 
-/** Decodes an image at the size of a thumbnail; the browser does that beside the page's own work. */
-async function shrink(file: Blob): Promise<Blob> {
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", resizeWidth: thumbnailSide, resizeQuality: "medium" });
+/**
+ * Decodes an image so that its longer side is that of a thumbnail; the browser
+ * does that beside the page's own work.
+ */
+async function shrink(file: Blob, upright: boolean): Promise<Blob> {
+  const side = upright ? { resizeHeight: thumbnailSide } : { resizeWidth: thumbnailSide };
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", ...side, resizeQuality: "medium" });
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
   bitmap.close();
