@@ -27,7 +27,8 @@ export class Editor {
   private readonly form: HTMLFormElement;
   private readonly templates = Object.fromEntries(kinds.map((kind) => [kind, make("textarea", { id: `template-${kind}`, rows: 2, spellcheck: false })])) as Record<keyof Templates, HTMLTextAreaElement>;
   private readonly counts = make("span", { id: "label-counts", className: "hint" });
-  private readonly status = make("span", { id: "label-status", className: "hint", role: "status" });
+  private readonly status = make("span", { id: "label-status", className: "hint", role: "status" }, strings.loading.starting);
+  private readonly parts: readonly HTMLElement[]; // that are out of reach until there is a pack
   private readonly warnings = make("ul", { id: "label-warnings", className: "plain hint" });
   private readonly applyButton = button({ id: "label-apply", className: "primary", disabled: true, onclick: () => void this.applyNow() }, strings.editor.apply);
   private readonly resetButton = button({ id: "label-reset", disabled: true, onclick: () => this.reset() }, strings.editor.reset);
@@ -58,8 +59,7 @@ export class Editor {
     );
     const finder = make("div", { className: "finder" }, label(strings.editor.search, this.search), this.search, this.list, button({ id: "label-add", onclick: () => this.add() }, icon("add"), strings.editor.add));
     const prompts = make("details", {}, make("summary", {}, strings.editor.templates), make("p", { className: "hint" }, strings.editor.templatesHint), make("div", { className: "templates" }, ...kinds.flatMap((kind) => [label(strings.editor.templateNames[kind], this.templates[kind]), this.templates[kind]])));
-    this.sheet = new Sheet("labels", strings.editor.title, [
-      make("p", { className: "hint" }, strings.editor.hint),
+    this.parts = [
       make("div", { className: "row" }, make("label", { htmlFor: "label-choice" }, strings.editor.start), this.choice, this.counts),
       make("div", { className: "editor" }, finder, this.form),
       prompts,
@@ -72,9 +72,9 @@ export class Editor {
         button({ id: "label-export", onclick: () => this.export() }, strings.editor.export),
         this.file,
       ),
-      this.status,
-      this.warnings,
-    ]);
+    ];
+    this.setInert(true);
+    this.sheet = new Sheet("labels", strings.editor.title, [make("p", { className: "hint" }, strings.editor.hint), ...this.parts, this.status, this.warnings]);
     this.search.oninput = () => this.showList();
     this.name.oninput = this.rationales.oninput = () => this.edit();
     for (const kind of kinds) {
@@ -103,10 +103,27 @@ export class Editor {
       make("option", { value: "0" }, shipped.name || strings.editor.shippedName),
       ...this.choices.map((c, i) => make("option", { value: String(i + 1) }, c.name)),
     );
+    this.showOwn(own);
+    this.setInert(false);
+    this.edited(used);
+  }
+
+  /** Shows the prompts of the weights in use. */
+  showOwn(own: Templates): void {
     for (const kind of kinds) {
       this.templates[kind].placeholder = own[kind].join("\n");
     }
-    this.edited(used);
+  }
+
+  /** Says why there is nothing to edit. */
+  fail(text: string): void {
+    this.say(text);
+  }
+
+  private setInert(on: boolean): void {
+    for (const part of this.parts) {
+      part.inert = on;
+    }
   }
 
   open(): void {

@@ -15,7 +15,7 @@ import { Review } from "./review/review";
 import { Selection } from "./review/selection";
 import { Session } from "./review/session";
 import { databaseName } from "./review/store";
-import type { Deleted, Item, Method, NewItem } from "./review/types";
+import type { Item, Method, NewItem, Wiped } from "./review/types";
 import { View } from "./review/view";
 import { deleteEverything } from "./review/wipe";
 import * as strings from "./strings";
@@ -32,7 +32,7 @@ import { Messages } from "./ui/messages";
 import { ModelPanel } from "./ui/model";
 import { PrivacyPanel } from "./ui/privacy";
 import { Queue } from "./ui/queue";
-import { Runner, type Finished } from "./ui/runner";
+import { mayBeTriedAgain, Runner, type Finished } from "./ui/runner";
 import { Sheet } from "./ui/sheet";
 import { Thumbnails } from "./ui/thumbnails";
 import { PhotoTile } from "./ui/tile";
@@ -56,10 +56,12 @@ let session: Session | undefined;
 let runner: Runner | undefined;
 let active = 0; // id of the photo in hand, 0 where there is none
 let place = 0; // where it stands in the view
+let answerModel: (() => void) | undefined; // takes away the question which model to use
+const ending = new AbortController(); // aborted where everything was deleted: the page does nothing more
 
 const help = new Help(() => session?.setSettings({ advances: help.advances, singleKeys: help.singleKeys }));
-const camera = new Camera((file) => void bring([fromBlob(file, file.name)]));
-const model = new ModelPanel(() => runner?.startAgain());
+const camera = new Camera((file) => void bringLoose([file]));
+const model = new ModelPanel({ onOpened: useModel, onBack: () => void leaveModel() });
 const privacy = new PrivacyPanel({
   onKeepImages: (keep) => void session?.keepImages(keep),
   deleteAll,
@@ -76,12 +78,23 @@ const decide = new Decide(review, {
   onUndone,
   onClear: () => selection.clear(),
   onNothing: () => messages.tell(strings.decide.noneChosen),
+  onRetry: () => {
+    runner?.retry([...selection.ids]);
+    layout.grid.focus({ preventScroll: true });
+  },
+  onRemove: askToRemove,
 });
 const editor = new Editor(useLabels, [
   { name: animals.name, pack: () => parsePack(JSON.stringify(animals)) },
   { name: food.name, pack: () => parsePack(JSON.stringify(food)) },
 ]);
-const exporter = new Exporter({ review, ids: exportIds, about: exportAbout });
+const exporter = new Exporter({
+  review,
+  ids: exportIds,
+  about: exportAbout,
+  folders: () => session?.folders ?? [],
+  onMoved: (folder) => void session?.addFolder(folder),
+});
 const layout = new Layout(
   {
     onFiles: (files) => void bring(fromFiles(files)),
@@ -99,7 +112,7 @@ const layout = new Layout(
   { privacy: privacy.button, queue: queue.element, message: messages.element, filters: filters.element, decide: decide.element, spoken: messages.spoken },
 );
 const detail = new Detail(review, thumbnails, {
-  runner: () => runner,
+  runner: () => (runner?.ready ? runner : undefined),
   onStep: step,
   onBig: showBig,
   onMethod: useMethod,
@@ -117,6 +130,11 @@ const startOverHint = make("p");
 const startOver = new Sheet("start-over-sheet", strings.head.startOver, [
   startOverHint,
   make("div", { className: "row" }, button({ onclick: () => startOver.close() }, strings.common.cancel), button({ className: "danger", id: "remove-all", onclick: removeAll }, strings.session.startOverNow)),
+]);
+const removeHint = make("p");
+const removal = new Sheet("remove-sheet", strings.decide.removeTitle, [
+  removeHint,
+  make("div", { className: "row" }, button({ onclick: () => removal.close() }, strings.common.cancel), button({ className: "danger", id: "remove-now", onclick: removeChosen }, strings.decide.removeTitle)),
 ]);
 const grid = new Grid(layout.grid, {
   makeTile: () =>
@@ -156,13 +174,16 @@ review.on("items", (ids) => {
 showGrid();
 showStage();
 listen();
-void begin();
+const beginning = begin().catch((e: Error) => fail(strings.problems.start(e.message)));
 
 async function begin(): Promise<void> {
   session = await Session.open(databaseName(base), review, (problem) => {
     const text = strings.session.problem(problem);
     privacy.showStorage(text);
     messages.problem(text);
+    if (problem === "images") {
+      privacy.keepsImages = false;
+    }
   });
   opened();
   const { settings, keepImages, labels, shipped: shippedLabels } = session.info;
@@ -172,15 +193,24 @@ async function begin(): Promise<void> {
   tellMissing();
   takeInHand(view.at(0), 0);
   privacy.showOffline(strings.offline.preparing);
+  const { signal } = ending;
   try {
-    ecor = await load({ base, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
+    ecor = await load({ base, signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
   } catch (e) {
-    layout.showModel("failed", strings.loading.failed((e as Error).message));
-    return;
+    return signal.aborted ? undefined : fail(strings.loading.failed((e as Error).message));
   }
   shipped = ecor.labels;
   if (!shippedLabels && labels) {
-    await ecor.setLabels(parsePack(labels)).catch((e: Error) => messages.problem(strings.editor.refused(e.message)));
+    try {
+      await ecor.setLabels(parsePack(labels));
+    } catch (e) {
+      if (!signal.aborted) {
+        messages.problem(strings.editor.refused((e as Error).message));
+      }
+    }
+  }
+  if (signal.aborted) {
+    return ecor.dispose();
   }
   runner = new Runner(ecor, review, session, thumbnails, {
     onProgress: showQueueSoon,
@@ -193,11 +223,55 @@ async function begin(): Promise<void> {
     },
     onStopped: () => messages.problem(strings.problems.stopped),
   });
-  runner.start(ecor.labels === shipped);
+  const file = session.awaitedModel(ecor.model.sha256);
+  if (file) {
+    answerModel = messages.ask(strings.session.otherModel(file), [
+      { name: strings.session.openModel, run: () => model.choose() },
+      { name: strings.session.shippedModel, run: () => useModel("") },
+    ]);
+  } else {
+    useModel("");
+  }
   layout.showModel("ready", strings.loading.ready);
-  layout.showNotes(ecor.notes.map((n) => strings.notes[n]));
   editor.start(shipped, ecor.labels, ecor.model.templates);
   model.start(ecor);
+  void keepForOffline();
+}
+
+/** Says that the page cannot work, and why. */
+function fail(text: string): void {
+  layout.showModel("failed", text);
+  editor.fail(text);
+  model.fail(text);
+}
+
+/** Scores by the model that is loaded now, from a file of this name, "" for the shipped one. */
+function useModel(file: string): void {
+  if (!ecor || !runner) {
+    return;
+  }
+  const chosen = answerModel !== undefined && file === "";
+  answerModel?.();
+  answerModel = undefined;
+  layout.showNotes(ecor.notes.map((n) => strings.notes[n]));
+  editor.showOwn(ecor.model.templates);
+  if (runner.ready) {
+    runner.startAgain(file);
+    return;
+  }
+  const dropped = runner.start(file, ecor.labels === shipped);
+  if (dropped > 0 && !chosen) {
+    messages.problem(strings.session.answersDropped(dropped));
+  }
+  detail.refresh();
+}
+
+async function leaveModel(): Promise<void> {
+  await session?.wantShippedModel();
+  location.reload();
+}
+
+async function keepForOffline(): Promise<void> {
   await keepOffline(
     (done, total) => privacy.showOffline(strings.offline.installing(done, total)),
     (state) => {
@@ -209,16 +283,36 @@ async function begin(): Promise<void> {
   );
 }
 
+/** Brings pictures in that are no files anywhere. */
+async function bringLoose(pictures: readonly File[]): Promise<void> {
+  await bring(pictures.map((file) => fromBlob(file, file.name)));
+  if (session && !session.info.keepImages && session.works) {
+    messages.tell(strings.intake.loose(pictures.length), {
+      name: strings.intake.keep,
+      run: () => {
+        privacy.keepsImages = true;
+        void session?.keepImages(true);
+      },
+    });
+  }
+}
+
 /** Brings files into the review. */
 async function bring(files: Iterable<NewItem> | AsyncIterable<NewItem>): Promise<void> {
   try {
     await open;
+    if (ending.signal.aborted) {
+      return;
+    }
     const empty = review.size === 0;
     const sum = await intake.bring(files, ({ added }) => {
       if (added.length > 200) {
         messages.tell(strings.intake.looking(added.length));
       }
     });
+    if (!sum) {
+      return; // it was cancelled
+    }
     const { added, attached, known } = sum;
     if (added.length + attached.length + known.length === 0) {
       messages.tell(strings.intake.nothing);
@@ -347,9 +441,9 @@ async function useLabels(pack: Pack) {
 }
 
 function cancel(): void {
-  intake.stop();
+  const listing = intake.stop();
   const ids = runner?.cancel() ?? [];
-  messages.tell(strings.queue.cancelled(ids.length), { name: strings.queue.again, run: () => runner?.retry(ids) });
+  messages.tell(strings.queue.cancelled(ids.length, listing), { name: strings.queue.again, run: () => runner?.retry(ids) });
   layout.grid.focus({ preventScroll: true });
 }
 
@@ -362,10 +456,25 @@ function finished({ photos, failed, seconds, cancelled }: Finished): void {
   }
 }
 
+function askToRemove(): void {
+  removeHint.textContent = strings.decide.removeHint(selection.ids.size);
+  removal.open();
+}
+
+function removeChosen(): void {
+  const ids = [...selection.ids];
+  removal.close();
+  review.remove(ids);
+  move(Math.min(place, view.length - 1), "only");
+  layout.grid.focus({ preventScroll: true });
+  messages.say(strings.decide.removed(ids.length));
+}
+
 function removeAll(): void {
   intake.stop();
   runner?.cancel();
   review.clear();
+  session?.forgetFolders();
   thumbnails.clear();
   selection.clear();
   takeInHand(undefined, 0);
@@ -386,8 +495,13 @@ function showGrid(): void {
   }
   grid.setItems(view.length, index);
   layout.nothing.hidden = view.length > 0 || review.size === 0;
-  decide.showChosen(selection.ids.size);
+  decide.showChosen(selection.ids.size, [...selection.ids].filter(isToTryAgain).length);
   setState("work", isBusy() ? "busy" : "idle");
+}
+
+function isToTryAgain(id: number): boolean {
+  const item = review.get(id);
+  return item !== undefined && mayBeTriedAgain(item);
 }
 
 function showStage(): void {
@@ -426,11 +540,13 @@ function exportAbout() {
   return { model: { name, sha256, scheme }, labels: { name: ecor?.labels.name ?? "", ...counts(ecor?.labels.categories ?? []) } };
 }
 
-/** Ends all work and deletes what this browser keeps. */
-async function deleteAll(): Promise<Deleted[]> {
+/** Ends all work, loading included, and deletes what this browser keeps. */
+async function deleteAll(): Promise<Wiped> {
+  ending.abort();
   intake.stop();
   runner?.cancel();
   await ecor?.dispose();
+  await beginning;
   await session?.close(true);
   return deleteEverything({ base, cachePrefix: cachePrefix(base) });
 }
@@ -441,8 +557,11 @@ function listen(): void {
     if (event.clipboardData && files.length > 0) {
       event.preventDefault();
       // Pictures that are no files all come under this name.
-      const pictures = files.every((file) => file.name === "image.png");
-      void bring(pictures ? files.map((file) => fromBlob(file, strings.intake.pasted(new Date()))) : fromTransfer(event.clipboardData, watch));
+      if (files.every((file) => file.name === "image.png")) {
+        void bringLoose(files.map((file) => new File([file], strings.intake.pasted(new Date()), { type: file.type })));
+      } else {
+        void bring(fromTransfer(event.clipboardData, watch));
+      }
     }
   });
   // The whole window takes files, so that one dropped beside the zone does not replace the page.
@@ -461,6 +580,11 @@ function listen(): void {
       void bring(fromTransfer(event.dataTransfer, watch));
     }
   });
+  window.addEventListener("unhandledrejection", ({ reason }) => {
+    if ((reason as Error | null)?.name !== "AbortError") {
+      messages.problem(strings.problems.unexpected(reason instanceof Error ? reason.message : String(reason)));
+    }
+  });
   document.addEventListener("visibilitychange", () => void session?.flush());
   listenToKeys({
     letters: () => help.singleKeys,
@@ -474,6 +598,14 @@ function listen(): void {
   });
 }
 
+function pauseOrGoOn(): void {
+  if (runner?.progress().paused) {
+    runner.resume();
+  } else if (!runner?.pause()) {
+    messages.tell(strings.queue.nothing);
+  }
+}
+
 function onLetter(letter: string): boolean {
   const decision = decisionKeys[letter];
   if (decision) {
@@ -484,7 +616,7 @@ function onLetter(letter: string): boolean {
     t: () => decide.openTags(),
     c: () => decide.openCorrection(),
     "/": () => filters.search.focus(),
-    p: () => (runner?.progress().paused ? runner.resume() : runner?.pause()),
+    p: pauseOrGoOn,
     "?": () => help.open(),
   };
   actions[letter]?.();

@@ -197,6 +197,8 @@ export const intake = {
   nothing: "No photos there.",
   failed: (reason: string) => `The files could not be read: ${reason}`,
   pasted: (date: Date) => `pasted ${stamp(date)}.png`,
+  loose: (n: number) => (n === 1 ? "This picture is nowhere else: a reload loses it unless images are kept in this browser." : "These pictures are nowhere else: a reload loses them unless images are kept in this browser."),
+  keep: "Keep images",
 };
 
 /** A date for file names: sortable, in local time, safe on every system. */
@@ -239,7 +241,8 @@ export const queue = {
   cancel: "Cancel the rest",
   finished: (n: number, seconds: number, failed: number) =>
     `${count(n, "photo")} in ${clock(seconds)}.${failed > 0 ? ` ${count(failed, "file")} could not be read.` : ""}`,
-  cancelled: (n: number) => `${count(n, "photo")} cancelled.`,
+  cancelled: (n: number, listing: boolean) => `${count(n, "photo")} cancelled.${listing ? " Files that were still being looked for were not added." : ""}`,
+  nothing: "There is nothing to pause.",
   again: "Go on with them",
 };
 
@@ -317,14 +320,25 @@ export const decide = {
   tagHint: (n: number) => `For ${count(n, "photo")}. Separate tags by commas.`,
   tags: "Tags",
   setTags: "Set tags",
-  longTag: (tag: string, limit: number) => `The tag “${tag.slice(0, 30)}…” has ${tag.length} characters; the limit is ${limit}.`,
-  manyTags: (n: number, limit: number) => `A photo would have ${n} tags; the limit is ${limit}.`,
   correctTitle: "The right category",
   correctHint: (n: number) => `For ${count(n, "photo")}. Leave it empty to take the model's answer again.`,
   correction: "Category",
   setCategory: "Set category",
+  retry: (n: number) => `Try ${number.format(n)} again`,
+  remove: "Remove the chosen photos from this review",
+  removeTitle: "Remove from this review",
+  removeHint: (n: number) => `${count(n, "photo")} and all decisions about ${n === 1 ? "it" : "them"} leave this review. The files themselves are not touched. This cannot be undone.`,
+  removed: (n: number) => `${count(n, "photo")} removed.`,
   corrected: (category: string) => (category ? `category ${category}` : "the model's category"),
   tagged: (tags: readonly string[]) => (tags.length > 0 ? `tags ${tags.join(", ")}` : "no tags"),
+};
+
+/** What is wrong with tags. */
+export const tags = {
+  empty: "The tag is empty.",
+  bar: (tag: string) => `The tag “${tag}” contains “|”, which separates tags in exported tables.`,
+  long: (tag: string, length: number, limit: number) => `The tag “${tag.slice(0, 30)}…” has ${length} characters; the limit is ${limit}.`,
+  many: (path: string, n: number, limit: number) => `${path} would have ${n} tags; the limit is ${limit}.`,
 };
 
 export const tile = {
@@ -389,6 +403,10 @@ export const exporter = {
   moveNow: "Move",
   working: (done: number, all: number) => `${number.format(done)} of ${number.format(all)}…`,
   done: (n: number, problems: number) => `${count(n, "file")} written.${problems > 0 ? ` ${count(problems, "file")} could not be.` : ""}`,
+  absent: (n: number) => `${count(n, "photo")} ${n === 1 ? "is" : "are"} not here and left out of folders and ZIP: add ${n === 1 ? "its file" : "their files"} again first.`,
+  asking: "The browser asks whether the originals may be deleted…",
+  notAllowed: "Without the right to change their folders, photos can only be copied.",
+  writing: (name: string) => `Writing ${name}…`,
   saved: (name: string) => `${name} is saved where your browser keeps downloads.`,
   failed: (reason: string) => `The export stopped: ${reason}`,
   cancelled: "The export was cancelled. What was written before stays.",
@@ -453,6 +471,7 @@ export const privacy = {
     return `${deletedNames[d.what]}${d.name ? ` ${d.name}` : ""}: ${number.format(d.count)}${size}`;
   },
   deletedNothing: "There was nothing to delete.",
+  notDeleted: (problems: readonly string[]) => `Not everything could be deleted. ${problems.join(" ")} Load the page anew and try again.`,
   reload: "Load the page anew",
 };
 
@@ -481,7 +500,9 @@ export const session = {
       case "newer":
         return "A newer version of this page has written the review. Reload to use it; until then nothing is kept.";
       case "quota":
-        return "The browser has no space left for this page. The review goes on but is not kept: export before you close the page.";
+        return "The browser has no space left for this page. Decisions are kept as long as they fit, answers are not: export before you close the page.";
+      case "images":
+        return "The browser has no space left for images, so none are kept any more. Decisions and answers are.";
       case "closed":
       case "failed":
         return "The browser does not keep this review any more. It goes on until the page is closed: export before that.";
@@ -489,6 +510,10 @@ export const session = {
   },
   missing: (n: number) => `${count(n, "photo")} of this review ${n === 1 ? "is" : "are"} not here. Choose the same files or folder again to see ${n === 1 ? "it" : "them"}; decisions are kept.`,
   folderAgain: "Read the folder again",
+  otherModel: (file: string) => `The answers of this review were made with ${file}, a weights file of yours. Open it again to go on; with the shipped model all photos are looked at anew, and those answers are gone.`,
+  openModel: "Open the weights file…",
+  shippedModel: "Use the shipped model",
+  answersDropped: (n: number) => `The model is another one than before, so ${count(n, "answer")} ${n === 1 ? "is" : "are"} gone and the photos are looked at anew. Decisions are kept.`,
 };
 
 export const help = {
@@ -516,7 +541,32 @@ export const help = {
   advance: "After a decision, go to the next photo",
 };
 
+/** Why a file cannot be used. */
+export const files = {
+  empty: "The file is empty (0 bytes).",
+  gone: "The file is not there any more.",
+  unreadable: "The file cannot be read; it may have been changed, moved or locked.",
+  notAllowed: "The browser or the system does not allow this.",
+  noSpace: "There is no space left.",
+  inUse: "The file is in use or may not be changed.",
+  notAFile: "There is a folder where a file is wanted, or a file where a folder is wanted.",
+  missing: "The file is missing; open its folder again.",
+  differs: "The copy differs from the original.",
+  notDeleted: (reason: string) => `The original was not deleted. ${reason}`,
+  noRight: "The browser gave the file without the right to delete it.",
+  changed: "It has changed meanwhile.",
+  noFolder: "This browser deletes files only where their folder was opened.",
+  noImage: "The photo that was kept in this browser is not there any more.",
+};
+
+/** Why something kept in the browser was not deleted. */
+export const wipe = {
+  refused: "The browser did not delete the database.",
+  inUse: "Another tab still uses the database; close it, then it is deleted.",
+};
+
 export const problems = {
+  start: (reason: string) => `The page could not be started: ${reason}`,
   stopped: "The model ran out of memory or stopped, and was started again. The photo that it stopped at is marked.",
   reload: "Reload the page",
   unexpected: (reason: string) => `Something went wrong: ${reason}`,

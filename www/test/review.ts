@@ -10,6 +10,7 @@ import { fromBlob, fromFiles, fromFolder, fromTransfer } from "../src/review/int
 import { compareLabels } from "../src/review/labels";
 import { safeName, Taken } from "../src/review/names";
 import { exactFloat32, formatFloat32 } from "../src/review/numbers";
+import { readHeader } from "../src/header";
 import { Review } from "../src/review/review";
 import { Selection } from "../src/review/selection";
 import { Session } from "../src/review/session";
@@ -93,7 +94,7 @@ function model(seed: number, steps: number): string[] {
     () => review.update(one(), { state: (["waiting", "working", "failed"] as const)[next(3)]! }),
     () => review.update(one(), { duplicateOf: next(3) && one() }),
     () => marked(() => review.decide(some(), decisions[next(4)]!)),
-    () => marked(() => void review.tag(some(), ` tag  ${next(4)}`, next(3) > 0)),
+    () => marked(() => void (next(3) > 0 ? review.tag(some(), [` tag  ${next(4)}`]) : review.tag(some(), [], [` TAG  ${next(4)}`]))),
     () => marked(() => review.correct([one()], ["", ...words][next(9)]!)),
     () => {
       const before = past.pop();
@@ -281,8 +282,7 @@ const hooks = {
       review.answered(added[i]!, { ...answer, imageEmbedding });
       review.decide([added[i]!], decisions[i % 4]!);
     });
-    review.tag(added.slice(0, 1), "=evil", true);
-    review.tag(added.slice(0, 1), "second", true);
+    review.tag(added.slice(0, 1), ["=evil", "second"]);
     review.correct(added.slice(0, 1), "right one");
     const { added: waiting } = review.add([item("refused.txt")]);
     review.update(waiting[0]!, { state: "skipped", reason: { kind: "refused", message: "-This is no image." } });
@@ -375,6 +375,64 @@ const hooks = {
   },
 
   lost: (): string[] => moved,
+
+  /** Brings in files that cannot be read, and then the same ones where they can. */
+  readableAgain: async (): Promise<object> => {
+    review = new Review();
+    const intake = new Intake(review);
+    const image = fromBase64("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==");
+    const good = ["a/gone.jpg", "a/locked.jpg", "a/fine.png"].map((path) => item(path, image));
+    const broken = { file: () => Promise.reject(new DOMException("", "NotReadableError")) };
+    const reason = { kind: "unreadable", message: "" } as const;
+    await intake.bring([{ ...good[0]!, size: 0, modified: 0, state: "skipped", reason, source: broken }, { ...good[1]!, source: broken }, good[2]!]);
+    await intake.settled();
+    const before = summary();
+    await intake.bring(good);
+    await intake.settled();
+    return { before, after: summary(), sizes: [...review.items()].map((i) => i.size) };
+  },
+
+  /** What is said about files whose headers go on and on. */
+  hostileHeaders: async (): Promise<{ said: Record<string, string>; reads: number }> => {
+    const many = (piece: number[], bytes: number) => {
+      const all = new Uint8Array(bytes);
+      for (let at = 0; at + piece.length <= bytes; at += piece.length) {
+        all.set(piece, at);
+      }
+      return all;
+    };
+    const size = 50 << 20;
+    const files = {
+      "fill bytes": [Uint8Array.of(0xff, 0xd8), new Uint8Array(size).fill(0xff)],
+      segments: [Uint8Array.of(0xff, 0xd8), many([0xff, 0xe1, 0, 2], size)],
+      chunks: [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 1, 44, 0, 0, 0, 200, 8, 2, 0, 0, 0, 0, 0, 0, 0), many([0, 0, 0, 0, 0x74, 0x45, 0x58, 0x74, 0, 0, 0, 0], size)],
+      boxes: [new TextEncoder().encode("\0\0\0\x10ftypavif\0\0\0\0"), many([0, 0, 0, 8, 0x66, 0x72, 0x65, 0x65], size)],
+    };
+    const said: Record<string, string> = {};
+    let reads = 0; // the most of one file
+    for (const [name, parts] of Object.entries(files)) {
+      const file = new Blob(parts);
+      let n = 0;
+      file.slice = (...range) => (n++, Blob.prototype.slice.call(file, ...range));
+      try {
+        const { format, width, height, upright } = await readHeader(file);
+        said[name] = `${format} ${width} ${height}, ${upright ? "upright" : "turned perhaps"}`;
+      } catch (e) {
+        said[name] = (e as Error).message;
+      }
+      reads = Math.max(reads, n);
+    }
+    return { said, reads };
+  },
+
+  /** What is wrong with several tags, and what a photo has at last. */
+  tags: (): string[] => {
+    const review = new Review();
+    const { added } = review.add([item("p.jpg")]);
+    const out = [["trip", "Trip", "holiday"], ["fine", "a|b"], ["x".repeat(61)], ["\u0007"], Array.from({ length: 29 }, (_, i) => `${i}`)].map((tags) => review.tag(added, tags));
+    review.tag(added, ["trip", "Holiday"], ["HOLIDAY"]);
+    return [...out, review.get(added[0]!)!.tags.join(",")];
+  },
 
   /** Brings made-up files into a review and says what was found out about them. */
   intake: async (files: { path: string; base64: string; broken?: boolean }[]): Promise<object[]> => {
@@ -476,7 +534,7 @@ const hooks = {
   },
   mark: (ids: number[], decision: (typeof decisions)[number]): void => {
     review.decide(ids, decision);
-    review.tag(ids, "seen", true);
+    review.tag(ids, ["seen"]);
     review.correct(ids, "zebra");
   },
   /** Resolves when decisions are on disk; other things may still wait. */
@@ -485,7 +543,8 @@ const hooks = {
   keepImages: (on: boolean): Promise<void> => session!.keepImages(on),
   textOf: async (id: number): Promise<string> => (await review.source(id)!.file()).text(),
   remove: (ids: number[]): void => review.remove(ids),
-  useModel: (sha256: string): boolean => session!.useModel(sha256),
+  useModel: (sha256: string, file = ""): number => session!.useModel(sha256, file),
+  awaitedModel: (sha256: string): string => session!.awaitedModel(sha256),
   useLabels: (labels: string): void => session!.useLabels(labels, false),
   toScore: (): number => review.toScore.size,
   close: (): Promise<void> => session!.close(true),

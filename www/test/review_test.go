@@ -638,13 +638,17 @@ func TestReviewSession(t *testing.T) {
 	assert.Zero(t, ask[int](b, "toScore"), "answers do not depend on the pack's name")
 	b.act("useLabels", fmt.Sprintf(pack, "one", "y"))
 	assert.Equal(t, all, ask[int](b, "toScore"))
-	assert.False(t, ask[bool](b, "useModel", "aa"))
+	assert.Zero(t, ask[int](b, "useModel", "aa", "mine.safetensors"))
 	b.act("flush")
 	items = reopen()
 	assert.Equal(t, all, ask[int](b, "toScore"), "still out of date")
-	assert.False(t, ask[bool](b, "useModel", "aa"))
-	assert.True(t, ask[bool](b, "useModel", "bb"))
+	assert.Empty(t, ask[string](b, "awaitedModel", "aa"))
+	assert.Equal(t, "mine.safetensors", ask[string](b, "awaitedModel", "bb"), "nothing is dropped before that is known")
+	assert.Equal(t, all, embedded())
+	assert.Zero(t, ask[int](b, "useModel", "aa", "mine.safetensors"))
+	assert.Equal(t, all, ask[int](b, "useModel", "bb"))
 	assert.Zero(t, embedded(), "those of other weights mean nothing")
+	assert.Empty(t, ask[string](b, "awaitedModel", "cc"), "these were shipped")
 
 	// All is deleted, and counted.
 	b.do(`caches.open("ecor / test").then((c) => c.put("/x", new Response("12345")))`)
@@ -652,10 +656,12 @@ func TestReviewSession(t *testing.T) {
 	b.do(`localStorage.setItem("ecor-theme", "dark"); localStorage.setItem("theirs", "1")`)
 	b.act("close")
 	deleted := map[string][2]int{}
-	for _, d := range ask[[]struct {
-		What, Name   string
-		Count, Bytes int
-	}](b, "wipe") {
+	for _, d := range ask[struct {
+		Deleted []struct {
+			What, Name   string
+			Count, Bytes int
+		}
+	}](b, "wipe").Deleted {
 		deleted[strings.TrimSpace(d.What+" "+d.Name)] = [2]int{d.Count, d.Bytes}
 	}
 	assert.Equal(t, len(items), deleted["photos"][0])
@@ -747,9 +753,111 @@ func TestReviewWithoutStorage(t *testing.T) {
 	}`)
 	b.act("add", 5)
 	b.act("keepImages", true)
-	works("quota")
+	works("images")
+	assert.False(t, eval[bool](b.page, `hooks.info().keepImages`), "the box is not ticked any more")
 	b.visit()
 	kept = ask[[]stored](b, "open")
-	require.NotEmpty(t, kept)
+	require.Len(t, kept, 5)
 	assert.Equal(t, "keep", kept[0].Decision)
+	assert.Equal(t, 3, kept[4].Values, "answers are kept")
+}
+
+// TestImagesGiveWay: where images that are kept leave no space for answers, the
+// images go; where there is still none, decisions are kept.
+func TestImagesGiveWay(t *testing.T) {
+	b := newBench(t)
+	require.Empty(t, ask[[]stored](b, "open"))
+	b.act("add", 3)
+	b.act("keepImages", true)
+	b.act("flush")
+	b.do(`{
+		const { put, clear } = IDBObjectStore.prototype;
+		let full = true;
+		IDBObjectStore.prototype.put = function (value, ...key) {
+			if (full && this.name === "items") throw new DOMException("no space", "QuotaExceededError");
+			return put.call(this, value, ...key);
+		};
+		IDBObjectStore.prototype.clear = function () {
+			full = this.name !== "images" && full;
+			return clear.call(this);
+		};
+		globalThis.fill = () => (full = true);
+	}`)
+	b.act("answerAll")
+	b.act("flush")
+	assert.Equal(t, []string{"images"}, ask[[]string](b, "problems"))
+	b.do(`fill()`)
+	b.act("useLabels", `{"format": "ecor-labels-1", "categories": {"a": ["x"]}}`)
+	b.act("answerAll")
+	b.act("mark", []int{2}, "flag")
+	b.act("flush")
+	assert.Equal(t, []string{"images", "quota"}, ask[[]string](b, "problems"))
+	b.visit()
+	kept := ask[[]stored](b, "open")
+	require.Len(t, kept, 3)
+	assert.Equal(t, "done", kept[0].State, "the answers that fitted")
+	assert.False(t, kept[0].Attached, "no image is kept")
+	assert.Equal(t, "flag", kept[1].Decision)
+}
+
+// TestBrowserIsAskedToKeep: once there is a decision, the browser is asked not to throw it away.
+func TestBrowserIsAskedToKeep(t *testing.T) {
+	b := newBench(t)
+	require.Empty(t, ask[[]stored](b, "open"))
+	b.do(`globalThis.asked = 0; navigator.storage.persist = async () => (asked++, true); null`)
+	b.act("add", 3)
+	b.act("flush")
+	assert.Zero(t, eval[int](b.page, `asked`))
+	b.act("mark", []int{1, 2}, "keep")
+	b.act("mark", []int{3}, "keep")
+	assert.Equal(t, 1, eval[int](b.page, `asked`))
+}
+
+// TestReadableAgain: files that could not be read when they were found take
+// their places when they come again.
+func TestReadableAgain(t *testing.T) {
+	b := newBench(t)
+	got := ask[struct {
+		Before, After []stored
+		Sizes         []int
+	}](b, "readableAgain")
+	state := func(list []stored) (lines []string) {
+		for _, s := range list {
+			lines = append(lines, strings.TrimSpace(s.Path+" "+s.State+" "+s.Reason))
+		}
+		return lines
+	}
+	assert.Equal(t, []string{"a/gone.jpg skipped unreadable", "a/locked.jpg skipped unreadable", "a/fine.png waiting"}, state(got.Before))
+	assert.Equal(t, []string{"a/gone.jpg waiting", "a/locked.jpg waiting", "a/fine.png waiting"}, state(got.After))
+	assert.Equal(t, got.Sizes[2], got.Sizes[0])
+}
+
+// TestHostileHeaders: a header ends after a bounded number of parts, however
+// large the file is.
+func TestHostileHeaders(t *testing.T) {
+	b := newBench(t)
+	got := ask[struct {
+		Said  map[string]string
+		Reads int
+	}](b, "hostileHeaders")
+	assert.Equal(t, map[string]string{
+		"fill bytes": "The JPEG file has no readable header.",
+		"segments":   "The JPEG file has no readable header.",
+		"chunks":     "PNG 300 200, turned perhaps",
+		"boxes":      "The AVIF file has no readable header.",
+	}, got.Said)
+	assert.Less(t, got.Reads, 1100)
+}
+
+// TestTagsAreChecked: a tag that would break an exported table is refused, and so is one that is too long.
+func TestTagsAreChecked(t *testing.T) {
+	b := newBench(t)
+	assert.Equal(t, []string{
+		"",
+		"The tag “a|b” contains “|”, which separates tags in exported tables.",
+		"The tag “" + strings.Repeat("x", 30) + "…” has 61 characters; the limit is 60.",
+		"The tag is empty.",
+		"p.jpg would have 31 tags; the limit is 30.",
+		"Holiday,trip",
+	}, ask[[]string](b, "tags"))
 }

@@ -5,6 +5,7 @@
  */
 
 import { readHeader } from "../header";
+import * as strings from "../strings";
 import { digest } from "./digest";
 import { fileProblem } from "./files";
 import type { Added, Review } from "./review";
@@ -20,23 +21,37 @@ export class Intake {
   private queue: number[] = []; // ids to look at
   private running = 0;
   private idle: (() => void)[] = [];
+  private listing = 0; // calls of bring that still look for files
   private ending = new AbortController();
 
   constructor(private readonly review: Review) {}
 
-  /** Ends what is being brought in, and forgets what has still to be looked at. */
-  stop(): void {
+  /**
+   * Ends what is being brought in, and forgets what has still to be looked at.
+   * Returns whether files were still looked for, of which the rest is not added.
+   */
+  stop(): boolean {
     this.ending.abort();
     this.ending = new AbortController();
     this.queue = [];
+    return this.listing > 0;
   }
 
   /**
-   * Adds files as they are found, until stop is called; looking at them goes on
-   * afterwards, see settled.
+   * Adds files as they are found; looking at them goes on afterwards, see
+   * settled. Returns undefined where stop was called before all were found.
    */
-  async bring(files: Iterable<NewItem> | AsyncIterable<NewItem>, onAdded?: (sum: Added) => void): Promise<Added> {
+  async bring(files: Iterable<NewItem> | AsyncIterable<NewItem>, onAdded?: (sum: Added) => void): Promise<Added | undefined> {
     const { signal } = this.ending;
+    this.listing++;
+    try {
+      return await this.addAll(files, signal, onAdded);
+    } finally {
+      this.listing--;
+    }
+  }
+
+  private async addAll(files: Iterable<NewItem> | AsyncIterable<NewItem>, signal: AbortSignal, onAdded?: (sum: Added) => void): Promise<Added | undefined> {
     const sum: Added = { added: [], attached: [], known: [] };
     let batch: NewItem[] = [];
     const add = () => {
@@ -56,7 +71,7 @@ export class Intake {
     let last = performance.now();
     for await (const file of files) {
       if (signal.aborted) {
-        return sum;
+        return undefined;
       }
       batch.push(file);
       if (batch.length >= batchSize || performance.now() - last > 100) {
@@ -64,6 +79,9 @@ export class Intake {
         await new Promise((resolve) => setTimeout(resolve)); // lets the page show them
         last = performance.now();
       }
+    }
+    if (signal.aborted) {
+      return undefined;
     }
     add();
     return sum;
@@ -113,7 +131,7 @@ export class Intake {
 
   private async checkHeader({ id, size }: Item): Promise<Reason | undefined> {
     if (size === 0) {
-      return { kind: "empty", message: "The file is empty (0 bytes)." };
+      return { kind: "empty", message: strings.files.empty };
     }
     try {
       const file = await this.review.source(id)!.file();

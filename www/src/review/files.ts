@@ -3,6 +3,8 @@
  * library lacks some of them, and browsers too: look before calling.
  */
 
+import * as strings from "../strings";
+
 type Permission = "granted" | "denied" | "prompt";
 
 export interface Handle {
@@ -40,18 +42,18 @@ export function canWriteFolders(): boolean {
 export function fileProblem(e: unknown): string {
   switch (e instanceof DOMException ? e.name : "") {
     case "NotFoundError":
-      return "The file is not there any more.";
+      return strings.files.gone;
     case "NotReadableError":
-      return "The file cannot be read; it may have been changed, moved or locked.";
+      return strings.files.unreadable;
     case "NotAllowedError":
     case "SecurityError":
-      return "The browser or the system does not allow this.";
+      return strings.files.notAllowed;
     case "QuotaExceededError":
-      return "There is no space left.";
+      return strings.files.noSpace;
     case "NoModificationAllowedError":
-      return "The file is in use or may not be changed.";
+      return strings.files.inUse;
     case "TypeMismatchError":
-      return "There is a folder where a file is wanted, or a file where a folder is wanted.";
+      return strings.files.notAFile;
     default:
       return e instanceof Error ? e.message : String(e);
   }

@@ -1,5 +1,6 @@
 /** A review: its items, what is decided about them, and what is still to be done. */
 
+import * as strings from "../strings";
 import { bestOf, fromStored, Names, pack, toStored, unpack, type Packed } from "./answers";
 import { Events } from "./events";
 import { History } from "./history";
@@ -122,14 +123,19 @@ export class Review {
   /**
    * Brings files in. A file that is there already, by path, size and date, is
    * not added again; one whose name, size and date are those of an item of an
-   * earlier visit gives that item its bytes back.
+   * earlier visit gives that item its bytes back. One that could not be read
+   * before is looked at again.
    */
   add(files: readonly NewItem[]): Added {
     return this.batch(() => {
       const out: Added = { added: [], attached: [], known: [] };
       for (const file of files) {
         const item = this.match(file);
-        if (item?.attached) {
+        if (item && item.reason?.kind === "unreadable" && file.state !== "skipped") {
+          this.moved(item.id, file);
+          this.update(item.id, { state: "waiting", reason: undefined });
+          out.attached.push(item.id);
+        } else if (item?.attached) {
           out.known.push(item.id);
         } else if (item) {
           this.attach(item.id, file.source);
@@ -154,7 +160,13 @@ export class Review {
         found ??= item;
       }
     }
-    return found;
+    return found ?? this.unreadable(file);
+  }
+
+  /** Finds the item of a file whose size and date could not be read when it was found. */
+  private unreadable({ name, path }: NewItem): Item | undefined {
+    const ids = [...(this.files.get(fileKey({ name, size: 0, modified: 0 })) ?? [])];
+    return ids.map((id) => this.all.get(id)!).find((item) => item.path === path && item.reason?.kind === "unreadable");
   }
 
   private insert(file: NewItem): number {
@@ -213,8 +225,9 @@ export class Review {
     this.put({ ...item, state: "done", reason: undefined, embedding, best: bestOf(packed, this.names) });
   }
 
-  /** Forgets everything that came from other weights: photos have to be looked at again. */
-  dropAnswers(): void {
+  /** Forgets everything that came from other weights: photos have to be looked at again. Returns how many had an answer. */
+  dropAnswers(): number {
+    const { size } = this.answers;
     this.batch(() => {
       this.answers.clear();
       for (const item of [...this.all.values()]) {
@@ -223,6 +236,7 @@ export class Review {
         }
       }
     });
+    return size;
   }
 
   /** Removes items from the list; their files stay where they are. Cannot be undone. */
@@ -269,28 +283,27 @@ export class Review {
     this.mark(ids, () => ({ corrected: category.trim() }));
   }
 
-  /** Adds a tag or takes it away. Returns what is wrong with it, or "". */
-  tag(ids: Iterable<number>, tag: string, on: boolean): string {
-    const tidy = tag.normalize("NFC").replace(/[\s\p{Cc}]+/gu, " ").trim();
-    if (tidy === "") {
-      return "The tag is empty.";
+  /**
+   * Adds tags and takes others away, as one step of undo. Returns what is wrong
+   * with them, or ""; then nothing is changed.
+   */
+  tag(ids: readonly number[], add: readonly string[], remove: readonly string[] = []): string {
+    const wanted = [...new Map(add.map(tidyTag).map((t) => [t.toLowerCase(), t])).values()];
+    const gone = new Set([...wanted, ...remove.map(tidyTag)].map((t) => t.toLowerCase()));
+    const tagsOf = ({ tags }: Item) => [...tags.filter((t) => !gone.has(t.toLowerCase())), ...wanted].sort();
+    const problem = wanted.map(tagProblem).find(Boolean);
+    if (problem) {
+      return problem;
     }
-    if (tidy.includes("|")) {
-      return `A tag cannot contain "|".`;
-    }
-    if ([...tidy].length > maxTag) {
-      return `The tag has ${[...tidy].length} characters; the limit is ${maxTag}.`;
-    }
-    let full = "";
-    this.mark(ids, ({ id, path, tags }) => {
-      const others = tags.filter((t) => t.toLowerCase() !== tidy.toLowerCase());
-      if (on && others.length >= maxTags) {
-        full = `${path || id} has ${tags.length} tags; the limit is ${maxTags}.`;
-        return {};
+    for (const id of ids) {
+      const item = this.all.get(id);
+      const n = item ? tagsOf(item).length : 0;
+      if (n > maxTags) {
+        return strings.tags.many(item!.path, n, maxTags);
       }
-      return { tags: on ? [...others, tidy].sort() : others };
-    });
-    return full;
+    }
+    this.mark(ids, (item) => ({ tags: tagsOf(item) }));
+    return "";
   }
 
   /** Changes marks of items, as one step of undo. */
@@ -424,6 +437,22 @@ function set(ids: Set<number>, id: number, on: boolean): void {
   } else {
     ids.delete(id);
   }
+}
+
+function tidyTag(tag: string): string {
+  return tag.normalize("NFC").replace(/[\s\p{Cc}]+/gu, " ").trim();
+}
+
+/** Says why a tidy text cannot be a tag, or "". */
+function tagProblem(tag: string): string {
+  const length = [...tag].length;
+  if (length === 0) {
+    return strings.tags.empty;
+  }
+  if (tag.includes("|")) {
+    return strings.tags.bar(tag); // separates tags in exported tables
+  }
+  return length > maxTag ? strings.tags.long(tag, length, maxTag) : "";
 }
 
 function fileKey({ name, size, modified }: { name: string; size: number; modified: number }): string {

@@ -1,6 +1,7 @@
 /** Keeps a review between visits: what is decided at once, the rest soon, many items at a time. */
 
 import { parsePack } from "../labels";
+import * as strings from "../strings";
 import { mayUse } from "./files";
 import { compareLabels } from "./labels";
 import { marksOf, sameMarks, unmarked, type Review } from "./review";
@@ -18,6 +19,7 @@ export class Session {
   private writing: Promise<void> = Promise.resolve();
   private deciding: Promise<unknown> = Promise.resolve();
   private readonly leave: (() => void)[];
+  private asked = false; // whether the browser may keep all this for good
 
   private constructor(
     private readonly review: Review,
@@ -40,14 +42,22 @@ export class Session {
 
   /** Opens the session of a database name and puts what was kept into an empty review. */
   static async open(name: string, review: Review, onProblem: OnProblem): Promise<Session> {
-    const store = await openStore(name, onProblem);
+    let session: Session | undefined;
+    const store = await openStore(name, (problem, detail) => {
+      if (problem === "images") {
+        session?.imagesAreGone();
+      }
+      onProblem(problem, detail);
+    });
     const stored = await store.load();
-    const info = stored.info ?? fresh(review);
+    const info = { ...fresh(review), ...stored.info };
     review.useLabels(info.revision);
     review.useMethod(info.method);
     await restore(review, store, stored.marks);
-    const session = new Session(review, store, info, new Set(stored.images), stored.folders);
-    stored.images.forEach((id) => review.attach(id, session.keptImage(id)));
+    session = new Session(review, store, info, new Set(stored.images), stored.folders);
+    for (const id of stored.images) {
+      review.attach(id, session.keptImage(id));
+    }
     return session;
   }
 
@@ -70,17 +80,28 @@ export class Session {
     this.setInfo({ settings: { ...this.current.settings, ...settings } });
   }
 
+  /** Name of the weights file that somebody opened for the answers that are kept, where those weights are not the given ones; else "". */
+  awaitedModel(sha256: string): string {
+    const { model, modelFile } = this.current;
+    return model !== sha256 && [...this.review.items()].some((item) => item.embedding) ? modelFile : "";
+  }
+
   /**
-   * Says which weights are in use. Answers of other weights are dropped.
-   * Returns whether there were any.
+   * Says which weights are in use, and the name of the file that they were
+   * opened from, "" for shipped ones. Answers of other weights are dropped;
+   * returns how many.
    */
-  useModel(sha256: string): boolean {
+  useModel(sha256: string, modelFile = ""): number {
     const other = this.current.model !== "" && this.current.model !== sha256;
-    if (other) {
-      this.review.dropAnswers();
-    }
-    this.setInfo({ model: sha256 });
-    return other;
+    const dropped = other ? this.review.dropAnswers() : 0;
+    this.setInfo({ model: sha256, modelFile });
+    return dropped;
+  }
+
+  /** Says that the shipped weights are wanted in the next visit. Resolves when that is written. */
+  async wantShippedModel(): Promise<void> {
+    this.current = { ...this.current, modelFile: "" };
+    await this.store.write({ info: this.current });
   }
 
   /**
@@ -103,6 +124,12 @@ export class Session {
     await this.store.write({ folders: [folder] });
   }
 
+  /** Forgets the folders. */
+  forgetFolders(): void {
+    this.handles = [];
+    void this.store.write({ noFolders: true });
+  }
+
   /**
    * Returns the remembered folders that may be read, and asks for each where
    * ask is set; that works only while the browser handles a click or key.
@@ -121,14 +148,22 @@ export class Session {
   async keepImages(on: boolean): Promise<void> {
     this.setInfo({ keepImages: on });
     if (!on) {
-      const ids = [...this.kept];
       this.kept.clear();
-      await this.store.write({ removedImages: ids });
+      await this.store.write({ noImages: true });
       return;
     }
     for (const { id } of [...this.review.items()]) {
+      if (!this.current.keepImages) {
+        return;
+      }
       await this.keepImage(id);
     }
+  }
+
+  /** The store had no space for images. */
+  private imagesAreGone(): void {
+    this.kept.clear();
+    this.setInfo({ keepImages: false });
   }
 
   /** Resolves when every decision made so far is on disk. */
@@ -190,12 +225,22 @@ export class Session {
       }
     }
     if (marks.length > 0) {
+      this.persist();
       const before = this.deciding;
       const write = this.store.write({ marks, durable: true });
       this.deciding = before.then(() => write);
     }
     if ((this.dirty.size > 0 || this.removed.length > 0) && this.timer === undefined) {
       this.timer = setTimeout(() => void this.flush(), delay);
+    }
+  }
+
+  /** Asks the browser, once, not to delete what is kept where space runs short. */
+  private persist(): void {
+    if (!this.asked && this.works) {
+      this.asked = true;
+      const { storage } = navigator as { storage?: StorageManager };
+      void storage?.persist?.().catch(() => undefined);
     }
   }
 
@@ -234,7 +279,7 @@ export class Session {
         const image = await this.store.image(id);
         const { name = "", modified = 0 } = this.review.get(id) ?? {};
         if (!image) {
-          throw new DOMException("The photo that was kept in this browser is not there any more.", "NotFoundError");
+          throw new DOMException(strings.files.noImage, "NotFoundError");
         }
         return new File([image], name, { type: image.type, lastModified: modified });
       },
@@ -244,7 +289,7 @@ export class Session {
 
 function fresh(review: Review): SessionInfo {
   const { labels: revision, method } = review;
-  return { created: Date.now(), model: "", labels: "", shipped: true, revision, method, keepImages: false, settings: {} };
+  return { created: Date.now(), model: "", modelFile: "", labels: "", shipped: true, revision, method, keepImages: false, settings: {} };
 }
 
 /** Whether two label packs' JSON give the same answers. */

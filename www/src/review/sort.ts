@@ -1,5 +1,6 @@
 /** Sorts files into folders by category: on disk where the browser can write there, else in a ZIP file. */
 
+import * as strings from "../strings";
 import { digest } from "./digest";
 import { fileProblem, type Handle } from "./files";
 import { safeName, Taken } from "./names";
@@ -99,7 +100,7 @@ async function openFolder(target: FileSystemDirectoryHandle, name: string): Prom
 async function sortOne(folder: Folder, review: Review, place: Place, move: boolean): Promise<Sorted> {
   const source = review.source(place.id);
   if (!source) {
-    throw new Error("The file is missing; open its folder again.");
+    throw new Error(strings.files.missing);
   }
   const file = await source.file();
   let name = folder.taken.take(place.name);
@@ -116,7 +117,7 @@ async function sortOne(folder: Folder, review: Review, place: Place, move: boole
   try {
     await deleteOriginal(source, file);
   } catch (e) {
-    return { ...place, name, result: "copied", problem: `The original was not deleted. ${fileProblem(e)}` };
+    return { ...place, name, result: "copied", problem: strings.files.notDeleted(fileProblem(e)) };
   }
   const { size, lastModified: modified } = await copy.getFile();
   const there: Source = { file: () => copy.getFile(), handle: copy, parent: folder.handle };
@@ -153,7 +154,7 @@ async function copyTo(folder: FileSystemDirectoryHandle, name: string, file: Fil
     }
     const copy = await handle.getFile();
     if (copy.size !== file.size || (await digest(copy)) !== (await digest(file))) {
-      throw new Error("The copy differs from the original.");
+      throw new Error(strings.files.differs);
     }
     return handle;
   } catch (e) {
@@ -165,11 +166,11 @@ async function copyTo(folder: FileSystemDirectoryHandle, name: string, file: Fil
 /** Deletes a file that was copied, unless it has changed since. */
 async function deleteOriginal({ handle, parent, file }: Source, copied: File): Promise<void> {
   if (!handle) {
-    throw new Error("The browser gave the file without the right to delete it.");
+    throw new Error(strings.files.noRight);
   }
   const now = await file();
   if (now.size !== copied.size || now.lastModified !== copied.lastModified) {
-    throw new Error("It has changed meanwhile.");
+    throw new Error(strings.files.changed);
   }
   const { remove } = handle as unknown as Handle;
   if (parent) {
@@ -177,7 +178,7 @@ async function deleteOriginal({ handle, parent, file }: Source, copied: File): P
   } else if (remove) {
     await remove.call(handle);
   } else {
-    throw new Error("This browser deletes files only where their folder was opened.");
+    throw new Error(strings.files.noFolder);
   }
 }
 
@@ -192,7 +193,7 @@ export async function zipInto(sink: Sink, review: Review, plan: readonly Place[]
     try {
       const source = review.source(place.id);
       if (!source) {
-        throw new Error("The file is missing; open its folder again.");
+        throw new Error(strings.files.missing);
       }
       file = await source.file();
       crc = await crcOf(file, signal);

@@ -19,7 +19,7 @@ export function databaseName(base: string): string {
 export async function openStore(name: string, onProblem: OnProblem, version = currentVersion): Promise<SessionStore> {
   const told = new Set<StoreProblem>();
   const tell: OnProblem = (problem, detail) => {
-    if (!told.has(problem)) {
+    if (!told.has(problem) || problem === "images") {
       told.add(problem);
       onProblem(problem, detail);
     }
@@ -133,6 +133,7 @@ function openDatabase(name: string, version: number): Promise<IDBDatabase> {
 class Store implements SessionStore {
   works = true;
   private full = false; // no space for more than decisions
+  private images = false; // some are kept, as far as is known
 
   constructor(
     private readonly db: IDBDatabase,
@@ -152,6 +153,7 @@ class Store implements SessionStore {
         result(t.objectStore("images").getAllKeys()) as Promise<number[]>,
         result(t.objectStore("folders").getAll()) as Promise<FileSystemDirectoryHandle[]>,
       ]);
+      this.images = images.length > 0;
       return { info, marks, images, folders };
     } catch (e) {
       this.giveUp(e);
@@ -185,12 +187,15 @@ class Store implements SessionStore {
       return false;
     }
     const { items = [], images = [], durable = false, ...small } = change;
-    const large = items.length + images.length > 0;
+    this.images ||= images.length > 0;
     try {
-      await this.put(this.full ? small : change, durable);
-      return !(this.full && large);
+      await this.put(this.full ? { ...small, images } : change, durable);
+      return !(this.full && items.length > 0);
     } catch (e) {
       const problem = problemOf(e);
+      if (problem === "quota" && this.images) {
+        return (await this.giveUpImages(e)) && this.write({ ...change, images: [] }).then((written) => written && images.length === 0);
+      }
       this.tell(problem, String(e));
       // What is decided needs little space and may still fit.
       if (problem === "quota" && !this.full) {
@@ -201,7 +206,20 @@ class Store implements SessionStore {
     }
   }
 
-  private async put({ info, items = [], marks = [], images = [], folders = [], removed = [], removedImages = [] }: Write, durable: boolean): Promise<void> {
+  /** Images go first where there is no space: answers and decisions cannot be had again. */
+  private async giveUpImages(e: unknown): Promise<boolean> {
+    this.images = false;
+    try {
+      await this.put({ noImages: true }, false);
+    } catch (e) {
+      this.tell(problemOf(e), String(e));
+      return false;
+    }
+    this.tell("images", String(e));
+    return true;
+  }
+
+  private async put({ info, items = [], marks = [], images = [], folders = [], removed = [], noImages = false, noFolders = false }: Write, durable: boolean): Promise<void> {
     const t = this.db.transaction(stores, "readwrite", { durability: durable ? "strict" : "relaxed" });
     const done = finished(t);
     try {
@@ -212,11 +230,16 @@ class Store implements SessionStore {
       items.forEach((item) => store("items").put(item));
       marks.forEach((m) => store("marks").put(m));
       images.forEach(([id, image]) => store("images").put(image, id));
+      if (noFolders) {
+        store("folders").clear();
+      }
       folders.forEach((folder) => store("folders").add(folder));
       for (const id of removed) {
         (["items", "marks", "images"] as const).forEach((name) => store(name).delete(id));
       }
-      removedImages.forEach((id) => store("images").delete(id));
+      if (noImages) {
+        store("images").clear();
+      }
       t.commit();
     } catch (e) {
       t.abort();

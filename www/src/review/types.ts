@@ -157,7 +157,8 @@ export type StoreProblem =
   | "in use" // another tab has this session
   | "blocked" // another tab holds an older version of the database
   | "newer" // a newer version of the page has written the database
-  | "quota" // no space
+  | "quota" // no space for more than decisions
+  | "images" // no space for images: none are kept any more, the rest is
   | "closed" // the browser ended the connection
   | "failed";
 
@@ -205,6 +206,7 @@ export interface StoredMarks extends Marks {
 export interface SessionInfo {
   created: number; // milliseconds since 1970
   model: string; // SHA-256 of the weights; embeddings of other weights are of no use
+  modelFile: string; // name of the file that the weights were opened from, "" for the shipped ones
   labels: string; // label pack as JSON
   shipped: boolean; // labels are those that came with the page
   revision: number; // of the labels, see Review.useLabels
@@ -229,13 +231,14 @@ export interface Write {
   marks?: readonly StoredMarks[];
   images?: readonly (readonly [id: number, image: Blob])[];
   folders?: readonly FileSystemDirectoryHandle[]; // beside those that are there
+  noFolders?: boolean; // forget those that are there
   removed?: readonly number[]; // ids of which nothing is to be left
-  removedImages?: readonly number[]; // ids whose bytes are not to be kept any longer
+  noImages?: boolean; // keep no bytes any longer
   /** Resolve only when it is on disk. */
   durable?: boolean;
 }
 
-/** Keeps one session. What goes wrong is told to onProblem, once for each kind; the review goes on in memory. */
+/** Keeps one session. What goes wrong is told to onProblem, once for each kind but "images"; the review goes on in memory. */
 export interface SessionStore {
   /** Whether anything is being kept. */
   readonly works: boolean;
@@ -249,6 +252,12 @@ export interface SessionStore {
 }
 
 export type OnProblem = (problem: StoreProblem, detail: string) => void;
+
+/** What "delete everything" did. */
+export interface Wiped {
+  deleted: Deleted[];
+  problems: string[]; // sentences about what could not be deleted
+}
 
 /** One kind of thing that "delete everything" deleted. */
 export interface Deleted {

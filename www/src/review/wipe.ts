@@ -1,7 +1,8 @@
 /** Deletes all that a site keeps in the browser, and counts it. */
 
+import * as strings from "../strings";
 import { databaseName, result } from "./store";
-import type { Deleted } from "./types";
+import type { Deleted, Wiped } from "./types";
 
 /** What belongs to the site: others may live on the same origin. */
 export interface Site {
@@ -11,15 +12,15 @@ export interface Site {
 }
 
 /**
- * Deletes the site's database, caches, service worker and storage, and says
- * what that was. Close the session before, with close(true). What cannot be
- * deleted rejects with a sentence, after all else is deleted.
+ * Deletes the site's database, service worker, caches and storage, and says
+ * what that was, and what could not be deleted. Close the session before, with
+ * close(true).
  */
-export async function deleteEverything({ base, cachePrefix, storagePrefix = "ecor" }: Site): Promise<Deleted[]> {
+export async function deleteEverything({ base, cachePrefix, storagePrefix = "ecor" }: Site): Promise<Wiped> {
   const steps = [
     () => deleteDatabase(databaseName(base)),
-    () => deleteCaches(cachePrefix),
     () => deleteWorkers(base),
+    () => deleteCaches(cachePrefix),
     async () => deleteStorage(storagePrefix),
   ];
   const deleted: Deleted[] = [];
@@ -31,11 +32,10 @@ export async function deleteEverything({ base, cachePrefix, storagePrefix = "eco
       problems.push(e instanceof Error ? e.message : String(e));
     }
   }
-  if (problems.length > 0) {
-    throw new Error(problems.join(" "));
-  }
-  return deleted;
+  return { deleted, problems };
 }
+
+const installTime = 20_000; // milliseconds
 
 const meanings: Readonly<Record<string, Deleted["what"]>> = {
   marks: "decisions",
@@ -54,10 +54,10 @@ async function deleteDatabase(name: string): Promise<Deleted[]> {
   await new Promise<void>((resolve, reject) => {
     const request = factory.deleteDatabase(name);
     request.onsuccess = () => resolve();
-    request.onerror = () => reject(request.error ?? new Error("The browser did not delete the database."));
+    request.onerror = () => reject(request.error ?? new Error(strings.wipe.refused));
     // Other tabs close it when they hear of this; they may need a moment.
     request.onblocked = () =>
-      setTimeout(() => reject(new Error("Another tab still uses the database; close it, then it is deleted.")), 5000);
+      setTimeout(() => reject(new Error(strings.wipe.inUse)), 5000);
   });
   return deleted;
 }
@@ -142,11 +142,25 @@ async function deleteWorkers(base: string): Promise<Deleted[]> {
   const container = (navigator as { serviceWorker?: ServiceWorkerContainer }).serviceWorker;
   const out: Deleted[] = [];
   for (const registration of (await container?.getRegistrations()) ?? []) {
-    if (registration.scope === base && (await registration.unregister())) {
+    if (registration.scope !== base) {
+      continue;
+    }
+    await installed(registration.installing);
+    if (await registration.unregister()) {
       out.push({ what: "service worker", name: registration.scope, count: 1, bytes: 0 });
     }
   }
   return out;
+}
+
+/** Waits until a service worker has filled its cache, or has given up; not for ever. */
+async function installed(worker: ServiceWorker | null): Promise<void> {
+  if (worker?.state === "installing") {
+    await new Promise((resolve) => {
+      worker.onstatechange = resolve;
+      setTimeout(resolve, installTime);
+    });
+  }
 }
 
 function deleteStorage(prefix: string): Deleted[] {

@@ -1,7 +1,7 @@
 /** The bar with decisions about the chosen photos, and the panels for tags and corrections. */
 
 import { button, make } from "../dom";
-import { maxTag, maxTags, type Review } from "../review/review";
+import type { Review } from "../review/review";
 import type { Decision } from "../review/types";
 import * as strings from "../strings";
 import { icon } from "./icons";
@@ -18,6 +18,9 @@ export interface DecideEvents {
   onUndone(ids: readonly number[], again: boolean): void;
   onClear(): void;
   onNothing(): void;
+  /** Chosen photos are to be tried again, or to leave the review. */
+  onRetry(): void;
+  onRemove(): void;
 }
 
 const deciding = ["keep", "flag", "reject"] as const;
@@ -28,6 +31,8 @@ export class Decide {
   readonly element: HTMLElement;
   private readonly chosen = make("span");
   private readonly clear = button({ id: "choose-none", className: "bare", title: strings.decide.none, onclick: () => this.events.onClear() }, icon("close"));
+  private readonly retry = button({ id: "retry-chosen", className: "quiet", hidden: true, onclick: () => this.events.onRetry() });
+  private readonly remove = button({ id: "remove-chosen", className: "bare", hidden: true, title: strings.decide.remove, onclick: () => this.events.onRemove() }, icon("trash"));
   private readonly undoButton = button({ id: "undo", className: "quiet", title: strings.decide.withKey(strings.decide.undo, "Ctrl Z"), disabled: true, onclick: () => this.undo() }, icon("undo"));
   private readonly redoButton = button({ id: "redo", className: "quiet", title: strings.decide.withKey(strings.decide.redo, "Ctrl Shift Z"), disabled: true, onclick: () => this.redo() }, icon("redo"));
   private readonly tags = make("input", { type: "text", id: "tags", autocomplete: "off" });
@@ -48,7 +53,7 @@ export class Decide {
     this.element = make(
       "div",
       { className: "decide", role: "group", "aria-label": strings.decide.label },
-      make("div", { id: "chosen" }, this.chosen, this.clear),
+      make("div", { id: "chosen" }, this.chosen, this.clear, this.remove, this.retry),
       ...this.decisionButtons((d) => label(strings.decide[d], letters[d])),
       button({ id: "tag-open", onclick: () => this.openTags() }, icon("tag"), ...label(strings.decide.tag, "T")),
       button({ id: "correct-open", onclick: () => this.openCorrection() }, icon("labels"), ...label(strings.decide.correct, "C")),
@@ -71,9 +76,12 @@ export class Decide {
     return deciding.map((d) => button({ "data-act": d, onclick: () => this.decide(d) }, icon(decisionIcons[d]), ...content(d)));
   }
 
-  showChosen(n: number): void {
+  /** Says how many photos are chosen, and how many of them may be tried again. */
+  showChosen(n: number, failed: number): void {
     this.chosen.textContent = strings.decide.chosen(n);
-    this.clear.hidden = n === 0;
+    this.clear.hidden = this.remove.hidden = n === 0;
+    this.retry.hidden = failed === 0;
+    this.retry.textContent = strings.decide.retry(failed);
   }
 
   decide(decision: Decision): void {
@@ -101,8 +109,7 @@ export class Decide {
   openTags(): void {
     this.ids = this.targets();
     if (this.ids.length > 0) {
-      const lists = this.ids.map((id) => this.review.get(id)?.tags ?? []);
-      this.tags.value = (lists[0] ?? []).filter((t) => lists.every((list) => list.includes(t))).join(", ");
+      this.tags.value = this.commonTags().join(", ");
       this.tagsHint.textContent = strings.decide.tagHint(this.ids.length);
       this.tagsProblem.textContent = "";
       this.tagSheet.open();
@@ -131,23 +138,20 @@ export class Decide {
 
   /** Adds the tags of the field and takes away those that all photos had and that are not there any more. */
   private setTags(): void {
-    const wanted = [...new Map(this.tags.value.split(",").map(tidyTag).filter(Boolean).map((t) => [t.toLowerCase(), t])).values()];
-    const lists = this.ids.map((id) => this.review.get(id)?.tags ?? []);
-    const common = (lists[0] ?? []).filter((t) => lists.every((list) => list.includes(t)));
-    const lower = (list: readonly string[]) => list.map((t) => t.toLowerCase());
-    const gone = lower(common).filter((t) => !lower(wanted).includes(t));
-    const long = wanted.find((t) => [...t].length > maxTag);
-    const most = Math.max(...lists.map((list) => new Set([...lower(list), ...lower(wanted)]).size - gone.length));
-    if (long !== undefined || most > maxTags) {
-      this.tagsProblem.textContent = long === undefined ? strings.decide.manyTags(most, maxTags) : strings.decide.longTag(long, maxTag);
+    const wanted = this.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    const problem = this.review.tag(this.ids, wanted, this.commonTags());
+    this.tagsProblem.textContent = problem;
+    if (problem) {
       return;
     }
-    this.review.mark(this.ids, (item) => {
-      const others = item.tags.filter((t) => !gone.includes(t.toLowerCase()) && !lower(wanted).includes(t.toLowerCase()));
-      return { tags: [...others, ...wanted].sort() };
-    });
     this.tagSheet.close();
     this.events.onDecided(strings.decide.tagged(wanted), this.ids, false);
+  }
+
+  /** Tags that all photos of the open panel have. */
+  private commonTags(): string[] {
+    const lists = this.ids.map((id) => this.review.get(id)?.tags ?? []);
+    return (lists[0] ?? []).filter((t) => lists.every((list) => list.includes(t)));
   }
 
   private setCorrection(): void {
@@ -161,10 +165,6 @@ export class Decide {
     this.undoButton.disabled = !this.review.canUndo;
     this.redoButton.disabled = !this.review.canRedo;
   }
-}
-
-function tidyTag(tag: string): string {
-  return tag.normalize("NFC").replace(/[\s\p{Cc}]+/gu, " ").trim();
 }
 
 function form(onSubmit: () => void, ...children: Node[]): HTMLFormElement {

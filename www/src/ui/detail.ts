@@ -10,7 +10,7 @@ import { methods, type Answer } from "../wire";
 import { bars } from "./bars";
 import { heatMap } from "./heatmap";
 import { icon } from "./icons";
-import type { Runner } from "./runner";
+import { mayBeTriedAgain, type Runner } from "./runner";
 import { decisionIcons, sure } from "./tile";
 import type { Thumbnails } from "./thumbnails";
 
@@ -18,8 +18,8 @@ const shownCategories = 5;
 const shownRationales = 5;
 const imageDelay = 120; // milliseconds that a photo is in hand before its whole image is read
 
-
 export interface DetailEvents {
+  /** What scores photos, once it may. */
   runner(): Runner | undefined;
   onStep(step: 1 | -1): void;
   onBig(): void;
@@ -41,6 +41,8 @@ export class Detail {
   private chosen = ""; // category whose reasons are shown; "" is the best one
   private method: Method | undefined; // another way of scoring than that of the review
   private other: Answer | undefined; // answer by it
+  private failure = ""; // why there is none
+  private comparison: object | undefined; // the last one that was begun
   private tableOpen = false;
   private url = "";
   private timer = 0;
@@ -68,6 +70,7 @@ export class Detail {
     if (same && item === this.item && this.element.childElementCount > 0) {
       return;
     }
+    const before = this.item;
     this.item = item;
     if (!item) {
       this.dropImage();
@@ -76,14 +79,26 @@ export class Detail {
     }
     if (!same) {
       this.chosen = "";
-      this.method = this.other = undefined;
+      this.forgetComparison();
       this.showImage(item);
       this.head.firstElementChild!.textContent = item.path;
-      this.element.replaceChildren(this.figure, this.head, this.body);
+      if (this.body.parentElement !== this.element) {
+        this.element.replaceChildren(this.figure, this.head, this.body); // only then: what is put in anew loses the focus
+      }
     } else if (!this.image.src) {
       this.showImage(item);
     }
+    if (!item.embedding || item.best?.method === this.method) {
+      this.forgetComparison();
+    } else if (this.method && item.best?.labels !== before?.best?.labels) {
+      void this.compare(this.method);
+    }
     this.render(item);
+  }
+
+  private forgetComparison(): void {
+    this.method = this.other = undefined;
+    this.failure = "";
   }
 
   /** Draws the answer again, such as after a first sight. */
@@ -139,10 +154,13 @@ export class Detail {
   }
 
   private render(item: Item): void {
-    const focused = this.body.contains(document.activeElement) ? focusKey(document.activeElement!) : "";
+    const focused = document.activeElement;
+    const at = controls(this.body).indexOf(focused as HTMLElement);
     this.body.replaceChildren(...this.parts(item));
-    if (focused) {
-      this.body.querySelector<HTMLElement>(focused)?.focus();
+    if (focused && at >= 0) {
+      const now = controls(this.body);
+      const same = now.find((e) => nameOf(e) === nameOf(focused)) ?? now[at];
+      (same?.tagName === focused.tagName ? same : this.element).focus();
     }
   }
 
@@ -198,7 +216,7 @@ export class Detail {
       parts.push(make("p", { className: "hint" }, first ? strings.photo.atFirstSight : strings.stateNames[item.state]));
     }
     const actions = [button({ className: "quiet", onclick: () => this.events.onRemove(item.id) }, icon("trash"), strings.detail.remove)];
-    if (item.state === "failed") {
+    if (mayBeTriedAgain(item)) {
       actions.unshift(button({ onclick: () => this.events.onRetry(item.id) }, strings.common.retry));
     }
     parts.push(make("div", { className: "row" }, ...actions));
@@ -249,7 +267,7 @@ export class Detail {
       make(
         "label",
         { title: strings.methodHints[m] },
-        make("input", { type: "radio", name: "detail-method", value: m, checked: m === now, onchange: () => void this.compare(m, answer.method) }),
+        make("input", { type: "radio", name: "detail-method", value: m, checked: m === now, disabled: !this.events.runner(), onchange: () => void this.compare(m) }),
         make("span", {}, strings.methodNames[m]),
       ),
     );
@@ -267,6 +285,9 @@ export class Detail {
   private changes(session: Answer, now: Method): Child[] {
     if (now === session.method) {
       return [make("p", { className: "hint" }, strings.detail.same(strings.methodNames[now]))];
+    }
+    if (this.failure) {
+      return [make("p", { className: "error", role: "alert" }, this.failure), button({ className: "quiet", onclick: () => void this.compare(now) }, strings.common.retry)];
     }
     if (!this.other) {
       return [make("p", { className: "hint", role: "status" }, strings.detail.working)];
@@ -289,29 +310,34 @@ export class Detail {
     ];
   }
 
-  private async compare(method: Method, session: Method): Promise<void> {
+  /** Scores the photo by another method than the review's, or shows the review's again. */
+  private async compare(method: Method): Promise<void> {
     const item = this.item;
     const runner = this.events.runner();
     if (!item?.embedding || !runner) {
       return;
     }
-    this.method = method;
-    this.other = undefined;
+    this.forgetComparison();
     this.chosen = "";
-    this.refresh();
-    if (method === session) {
-      return;
+    const comparison = {};
+    this.comparison = comparison;
+    if (method === item.best?.method) {
+      return this.refresh();
     }
+    this.method = method;
+    this.refresh();
+    let other: Answer | undefined;
+    let failure = "";
     try {
-      const answer = await runner.compare(item, method);
-      if (this.item?.id === item.id && this.method === method) {
-        this.other = answer;
-        this.refresh();
-      }
+      other = await runner.compare(item, method);
     } catch (e) {
-      if (this.item?.id === item.id) {
-        this.body.append(make("p", { className: "error", role: "alert" }, (e as Error).message));
-      }
+      failure = (e as Error).message;
+    }
+    // Of several only the last one counts, for the photo that is in hand now.
+    if (this.comparison === comparison && this.item?.id === item.id && this.method === method) {
+      this.other = other;
+      this.failure = failure;
+      this.refresh();
     }
   }
 
@@ -358,13 +384,12 @@ function tableOf(scored: Answer, whole: number): Child[] {
   return [make("p", { className: "hint" }, strings.detail.tableHint), heatMap({ rows, columns, values }, strings.table.label)];
 }
 
-/** A selector that finds the same control after drawing again. */
-function focusKey(e: Element): string {
-  if (e instanceof HTMLInputElement) {
-    return `input[value="${e.value}"]`;
-  }
-  if (e instanceof HTMLButtonElement && e.className) {
-    return e.getAttribute("aria-pressed") === null ? `button.${e.className.split(" ")[0]}` : `button[aria-pressed="true"]`;
-  }
-  return e.tagName === "SUMMARY" ? "summary" : "";
+/** The controls in a part of the page, in order. */
+function controls(part: HTMLElement): HTMLElement[] {
+  return [...part.querySelectorAll<HTMLElement>("button, input, summary, [tabindex]")];
+}
+
+/** What a control is called by after everything was drawn again. */
+function nameOf(e: Element): string {
+  return `${e.tagName} ${e instanceof HTMLInputElement ? e.value : (e.getAttribute("aria-label") ?? e.textContent)}`;
 }

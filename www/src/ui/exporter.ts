@@ -15,6 +15,10 @@ export interface ExportSource {
   readonly review: Review;
   ids(scope: Scope): number[];
   about(): About;
+  /** Folders that photos came from, as far as the browser has handles of them. */
+  folders(): readonly FileSystemDirectoryHandle[];
+  /** Photos were moved into a folder. */
+  onMoved(folder: FileSystemDirectoryHandle): void;
 }
 
 export class Exporter {
@@ -34,12 +38,15 @@ export class Exporter {
   private abort: AbortController | undefined;
 
   constructor(private readonly source: ExportSource) {
-    this.sheet = new Sheet(
-      "export",
-      strings.exporter.title,
-      [this.scopes, make("label", {}, strings.exporter.grouping, " ", this.grouping), this.choices, this.bar, this.status, this.cancel, this.problems],
-      () => this.abort?.abort(),
-    );
+    this.sheet = new Sheet("export", strings.exporter.title, [
+      this.scopes,
+      make("label", {}, strings.exporter.grouping, " ", this.grouping),
+      this.choices,
+      this.bar,
+      this.status,
+      this.cancel,
+      this.problems,
+    ]);
   }
 
   open(): void {
@@ -64,7 +71,9 @@ export class Exporter {
 
   private offer(): void {
     const folders = canWriteFolders();
-    const movable = this.ids().some((id) => this.source.review.source(id)?.handle);
+    const ids = this.ids();
+    const absent = ids.length - this.here(ids).length;
+    const movable = ids.some((id) => this.source.review.source(id)?.handle);
     const choice = (id: string, [name, hint]: readonly [string, string], run: () => void, enabled = true) =>
       button({ id: `export-${id}`, disabled: !enabled, onclick: run }, make("strong", {}, name), make("small", {}, hint));
     const { review } = this.source;
@@ -75,11 +84,12 @@ export class Exporter {
       ...(folders
         ? [
             choice("copy", strings.exporter.copy, () => void this.sort(false)),
-            choice("move", movable ? strings.exporter.move : [strings.exporter.move[0], strings.exporter.noMove], () => this.confirmMove(), movable),
+            choice("move", movable ? strings.exporter.move : [strings.exporter.move[0], strings.exporter.noMove], () => void this.confirmMove(), movable),
           ]
         : []),
       choice("zip", strings.exporter.zip, () => void this.zip()),
       ...(folders ? [] : [make("p", { className: "hint" }, strings.exporter.noFolders)]),
+      ...(absent > 0 ? [make("p", { className: "hint", id: "export-absent" }, strings.exporter.absent(absent))] : []),
     );
   }
 
@@ -88,23 +98,44 @@ export class Exporter {
   }
 
   private async save(name: string, write: (ids: number[]) => Promise<Blob>): Promise<void> {
-    download(name, await write(this.ids()));
-    this.say(strings.exporter.saved(name));
+    await this.busy(async () => {
+      this.say(strings.exporter.writing(name));
+      download(name, await write(this.ids()));
+      this.say(strings.exporter.saved(name));
+    });
   }
 
-  private confirmMove(): void {
+  /**
+   * Asks the browser for the right to change the folders that photos come from,
+   * while it handles the press of a button, and the person whether to move.
+   */
+  private async confirmMove(): Promise<void> {
     const n = this.plan().length;
+    let allowed = false;
+    await this.busy(async () => {
+      this.say(strings.exporter.asking);
+      const roots = new Set(this.here(this.ids()).map((id) => this.source.review.get(id)!.path.split("/")[0]));
+      const folders = this.source.folders().filter((folder) => roots.has(folder.name));
+      allowed = (await Promise.all(folders.map((folder) => mayUse(folder, "readwrite", true)))).every(Boolean);
+      this.say(allowed ? "" : strings.exporter.notAllowed);
+    });
+    if (!allowed) {
+      return;
+    }
     const back = button({ onclick: () => this.offer() }, strings.common.cancel);
     const now = button({ className: "danger", id: "move-now", onclick: () => void this.sort(true) }, strings.exporter.moveNow);
     this.choices.replaceChildren(make("p", { role: "alert" }, strings.exporter.confirmMove(n)), make("div", { className: "row" }, back, now));
     back.focus();
   }
 
+  /** Photos whose files are at hand. */
+  private here(ids: readonly number[]): number[] {
+    return ids.filter((id) => this.source.review.get(id)?.attached);
+  }
+
   /** Where each photo that is at hand goes. */
   private plan() {
-    const { review } = this.source;
-    const here = this.ids().filter((id) => review.get(id)?.attached);
-    return places(review, here, this.grouping.value as Grouping);
+    return places(this.source.review, this.here(this.ids()), this.grouping.value as Grouping);
   }
 
   private async sort(move: boolean): Promise<void> {
@@ -114,9 +145,12 @@ export class Exporter {
       if (!target || !(await mayUse(target, "readwrite", true))) {
         return undefined;
       }
-      return sortInto(target, this.source.review, this.plan(), { move, signal, onProgress });
+      const sorted = await sortInto(target, this.source.review, this.plan(), { move, signal, onProgress });
+      if (sorted.some(({ result }) => result === "moved")) {
+        this.source.onMoved(target);
+      }
+      return sorted;
     });
-    this.offer();
   }
 
   private async zip(): Promise<void> {
@@ -149,32 +183,46 @@ export class Exporter {
     this.abort = abort;
     this.bar.value = 0;
     this.bar.hidden = this.cancel.hidden = false;
-    this.choices.inert = true;
-    this.say("");
-    try {
+    this.cancel.focus();
+    const ids = this.ids();
+    const absent = ids.length - this.here(ids).length;
+    await this.busy(async () => {
       const sorted = await run(abort.signal, (done, all) => {
         this.bar.value = done / all;
         this.say(strings.exporter.working(done, all));
       });
-      this.say("");
       if (sorted) {
-        this.showResult(sorted, abort.signal.aborted);
+        this.showResult(sorted, absent, abort.signal.aborted);
       }
+    });
+    this.bar.hidden = this.cancel.hidden = true;
+    this.abort = undefined;
+    this.offer();
+    this.choices.querySelector("button")?.focus();
+  }
+
+  /** Keeps the panel open and its choices out of reach while f runs, and says what goes wrong. */
+  private async busy(f: () => Promise<void>): Promise<void> {
+    this.choices.inert = this.scopes.inert = this.grouping.disabled = true;
+    this.sheet.hold(true);
+    this.say("");
+    try {
+      await f();
     } catch (e) {
       const { name, message } = e as Error;
-      this.say(name === "AbortError" ? (abort.signal.aborted ? strings.exporter.cancelled : "") : strings.exporter.failed(message));
+      // A dialog of the browser that was closed needs no word.
+      this.say(name === "AbortError" ? (this.abort?.signal.aborted ? strings.exporter.cancelled : "") : strings.exporter.failed(message));
     } finally {
-      this.bar.hidden = this.cancel.hidden = true;
-      this.choices.inert = false;
-      this.abort = undefined;
+      this.choices.inert = this.scopes.inert = this.grouping.disabled = false;
+      this.sheet.hold(false);
     }
   }
 
-  private showResult(sorted: readonly Sorted[], aborted: boolean): void {
+  private showResult(sorted: readonly Sorted[], absent: number, aborted: boolean): void {
     const wrong = sorted.filter((s) => s.problem);
     const written = sorted.filter((s) => s.result !== "failed").length;
     this.problems.replaceChildren(...wrong.map((s) => make("li", {}, `${s.folder}/${s.name}: ${s.problem}`)));
-    this.status.textContent = aborted ? strings.exporter.cancelled : strings.exporter.done(written, wrong.length);
+    this.status.textContent = aborted ? strings.exporter.cancelled : [strings.exporter.done(written, wrong.length), absent > 0 ? strings.exporter.absent(absent) : ""].filter(Boolean).join(" ");
   }
 
   private say(text: string): void {

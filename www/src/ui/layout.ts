@@ -23,6 +23,7 @@ export class Layout {
   readonly grid = make("div", { id: "grid", role: "listbox", tabIndex: 0, "aria-multiselectable": "true", "aria-label": strings.list.label });
   readonly nothing = make("div", { id: "nothing", hidden: true });
   readonly side = make("aside", { className: "side", "aria-label": strings.detail.label, tabIndex: 0 });
+  private readonly chooseButton = button({ id: "choose", className: "primary", onclick: () => this.chooseFiles() }, strings.welcome.photos);
   private readonly picker = input("picker", false);
   private readonly folderPicker = input("folder-picker", true);
   private readonly loading = make("section", { id: "loading", "aria-label": strings.loading.label });
@@ -48,7 +49,15 @@ export class Layout {
       parts.decide,
     );
     const main = make("main", { id: "main" }, parts.message, this.loading, this.notes, this.welcome(), review, parts.spoken);
-    document.body.prepend(make("a", { className: "skip", href: "#main" }, strings.head.skip), header, main, make("footer", {}, make("p", {}, strings.model.disclaimer)));
+    const skip = make("a", {
+      className: "skip",
+      href: "#main",
+      onclick: (event) => {
+        event.preventDefault();
+        (document.body.dataset["photos"] === "some" ? this.grid : this.chooseButton).focus();
+      },
+    }, strings.head.skip);
+    document.body.prepend(skip, header, main, make("footer", {}, make("p", {}, strings.model.disclaimer)));
     document.body.append(this.picker, this.folderPicker, this.dropping);
   }
 
@@ -124,7 +133,7 @@ export class Layout {
     const row = make(
       "div",
       { className: "row" },
-      button({ id: "choose", className: "primary", onclick: () => this.chooseFiles() }, strings.welcome.photos),
+      this.chooseButton,
       button({ id: "choose-folder", onclick: () => this.chooseFolder() }, icon("folder"), strings.welcome.folder),
     );
     if (hasCamera()) {

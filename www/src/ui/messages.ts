@@ -37,6 +37,18 @@ export class Messages {
     this.show("problem", text, action);
   }
 
+  /** Asks something that has to be answered: it stays until the function that is returned is called. */
+  ask(text: string, actions: readonly Action[]): () => void {
+    const line = make(
+      "div",
+      { className: "message", "data-kind": "question" },
+      make("p", { role: "alert" }, text),
+      ...actions.map(({ name, run }) => button({ onclick: run }, name)),
+    );
+    this.element.append(line);
+    return () => line.remove();
+  }
+
   /** Adds a line for screen readers. */
   say(text: string): void {
     this.spoken.append(make("p", {}, text));

@@ -6,19 +6,25 @@ import * as strings from "../strings";
 import { icon } from "./icons";
 import { Sheet } from "./sheet";
 
+export interface ModelEvents {
+  /** Another model is in use, from a file of this name. */
+  onOpened(file: string): void;
+  /** The shipped model is wanted again. */
+  onBack(): void;
+}
+
 export class ModelPanel {
   private readonly facts = make("dl", { className: "facts" });
   private readonly picker = make("input", { type: "file", id: "weights-file", accept: ".safetensors", hidden: true });
   private readonly expected = make("input", { type: "text", id: "weights-hash", autocomplete: "off", spellcheck: false, maxLength: 64 });
-  private readonly status = make("p", { id: "weights-status", className: "hint", role: "status" });
+  private readonly status = make("p", { id: "weights-status", className: "hint", role: "status" }, strings.loading.starting);
   private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.model.title });
-  private readonly openButton = button({ className: "primary", onclick: () => this.picker.click() }, icon("model"), strings.model.open);
-  private readonly back = button({ hidden: true, onclick: () => location.reload() }, strings.model.back);
+  private readonly openButton = button({ className: "primary", disabled: true, onclick: () => this.picker.click() }, icon("model"), strings.model.open);
+  private readonly back = button({ hidden: true, onclick: () => this.events.onBack() }, strings.model.back);
   private readonly sheet: Sheet;
   private ecor: Ecor | undefined;
 
-  /** @param onOpened runs after another model is in use. */
-  constructor(private readonly onOpened: () => void) {
+  constructor(private readonly events: ModelEvents) {
     this.picker.onchange = () => {
       const file = this.picker.files?.[0];
       this.picker.value = "";
@@ -40,7 +46,20 @@ export class ModelPanel {
 
   start(ecor: Ecor): void {
     this.ecor = ecor;
+    this.openButton.disabled = false;
+    this.status.textContent = "";
     this.showFacts();
+  }
+
+  /** Says why there is no model. */
+  fail(text: string): void {
+    this.status.textContent = text;
+  }
+
+  /** Opens the dialog that chooses a weights file, and the panel that says what becomes of it. */
+  choose(): void {
+    this.sheet.open();
+    this.picker.click();
   }
 
   open(): void {
@@ -85,7 +104,7 @@ export class ModelPanel {
         },
       });
       this.status.textContent = strings.model.opened(info.name);
-      this.onOpened();
+      this.events.onOpened(file.name);
     } catch (e) {
       this.status.classList.add("error");
       this.status.textContent = strings.model.refused((e as Error).message);

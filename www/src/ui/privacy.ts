@@ -2,7 +2,7 @@
 
 import { onTraffic, requestsSinceLoad } from "../ecor";
 import { button, make, throttle } from "../dom";
-import type { Deleted } from "../review/types";
+import type { Wiped } from "../review/types";
 import * as strings from "../strings";
 import { icon } from "./icons";
 import { Sheet } from "./sheet";
@@ -12,7 +12,7 @@ const listed = 50; // requests
 export interface PrivacyEvents {
   onKeepImages(keep: boolean): void;
   /** Deletes all that this browser keeps of ecor, and says what that was. */
-  deleteAll(): Promise<Deleted[]>;
+  deleteAll(): Promise<Wiped>;
 }
 
 export class PrivacyPanel {
@@ -94,19 +94,19 @@ export class PrivacyPanel {
   }
 
   private async deleteNow(): Promise<void> {
+    // From here on the page keeps nothing and knows nothing: all that is left is to load it anew.
+    this.sheet.hold(true);
+    this.keep.disabled = true;
     this.deletion.replaceChildren(make("p", { role: "status" }, strings.privacy.deleting));
-    try {
-      const deleted = await this.events.deleteAll();
-      const lines = deleted.filter((d) => d.count > 0).map((d) => make("li", {}, strings.privacy.deleted(d)));
-      this.deletion.replaceChildren(
-        make("h3", {}, strings.privacy.deletedTitle),
-        lines.length > 0 ? make("ul", { className: "plain", id: "deleted" }, ...lines) : make("p", {}, strings.privacy.deletedNothing),
-        make("div", { className: "row" }, button({ className: "primary", onclick: () => location.reload() }, strings.privacy.reload)),
-      );
-      this.deletion.querySelector("button")?.focus();
-    } catch (e) {
-      this.deletion.replaceChildren(make("p", { className: "error", role: "alert" }, strings.problems.unexpected((e as Error).message)));
-    }
+    const { deleted, problems } = await this.events.deleteAll().catch((e: Error): Wiped => ({ deleted: [], problems: [e.message] }));
+    const lines = deleted.filter((d) => d.count > 0).map((d) => make("li", {}, strings.privacy.deleted(d)));
+    this.deletion.replaceChildren(
+      make("h3", {}, strings.privacy.deletedTitle),
+      lines.length > 0 ? make("ul", { className: "plain", id: "deleted" }, ...lines) : make("p", {}, strings.privacy.deletedNothing),
+      ...(problems.length > 0 ? [make("p", { className: "error", role: "alert", id: "not-deleted" }, strings.privacy.notDeleted(problems))] : []),
+      make("div", { className: "row" }, button({ className: "primary", onclick: () => location.reload() }, strings.privacy.reload)),
+    );
+    this.deletion.querySelector("button")?.focus();
   }
 }
 

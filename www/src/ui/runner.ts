@@ -55,6 +55,7 @@ export class Runner {
   private failed = 0;
   private paused = false;
   private cancelled = false;
+  private begun = false; // start was called
 
   constructor(
     private readonly ecor: Ecor,
@@ -77,6 +78,11 @@ export class Runner {
 
   get busy(): boolean {
     return this.started > 0;
+  }
+
+  /** Whether photos are scored by the model that is loaded. */
+  get ready(): boolean {
+    return this.begun;
   }
 
   /** What the engine measured when it looked at a photo in this visit. */
@@ -125,10 +131,11 @@ export class Runner {
     return this.finishes.length >= 3 && span > 0.5 ? this.finishes.length / span : 0;
   }
 
-  /** Gives the engine nothing more; what it has it finishes. */
-  pause(): void {
-    this.paused = true;
+  /** Gives the engine nothing more until resume or until nothing is left; what it has it finishes. Returns whether there is anything to pause. */
+  pause(): boolean {
+    this.paused = this.busy;
     this.events.onProgress();
+    return this.paused;
   }
 
   resume(): void {
@@ -141,31 +148,37 @@ export class Runner {
   cancel(): readonly number[] {
     const ids = [...this.review.toClassify, ...this.running.keys()].filter((id) => this.review.get(id)?.embedding === undefined);
     const reason: Reason = { kind: "cancelled", message: strings.photo.cancelled };
-    this.review.batch(() => ids.forEach((id) => this.review.update(id, { state: "failed", reason })));
     this.cancelled = true;
+    this.paused = false;
+    this.review.batch(() => ids.forEach((id) => this.review.update(id, { state: "failed", reason })));
     this.running.forEach((controller) => controller.abort());
-    if (this.paused) {
-      this.resume();
-    }
+    this.fill();
     return ids;
   }
 
-  /** Puts photos that failed back into the queue. */
+  /** Puts photos that failed, or whose files could not be read, back into the queue. */
   retry(ids: Iterable<number>): void {
     this.review.batch(() => {
       for (const id of ids) {
-        if (this.review.get(id)?.state === "failed") {
+        const item = this.review.get(id);
+        if (item && mayBeTriedAgain(item)) {
           this.review.update(id, { state: "waiting", reason: undefined });
         }
       }
     });
   }
 
-  /** Begins with the model and the labels that are loaded; answers of others are out of date. */
-  start(shipped: boolean): void {
-    this.session.useModel(this.ecor.model.sha256);
-    this.labelsAre(this.ecor.labels, shipped);
+  /**
+   * Begins with the model that is loaded, from a file of the given name or ""
+   * for the shipped one, and with its labels; answers of other labels are out of
+   * date. Returns how many answers of other weights were dropped.
+   */
+  start(file: string, shippedLabels: boolean): number {
+    const dropped = this.session.useModel(this.ecor.model.sha256, file);
+    this.labelsAre(this.ecor.labels, shippedLabels);
+    this.begun = true;
     this.fill();
+    return dropped;
   }
 
   /** Puts labels to use. */
@@ -180,11 +193,11 @@ export class Runner {
     this.revisions.set(pack, this.review.labels);
   }
 
-  /** Looks at all photos again after another model was opened. */
-  startAgain(): void {
+  /** Looks at all photos again after another model was opened from a file. */
+  startAgain(file: string): void {
     this.running.forEach((controller) => controller.abort());
     this.timings.clear();
-    this.session.useModel(this.ecor.model.sha256);
+    this.session.useModel(this.ecor.model.sha256, file);
   }
 
   /** Scores a known photo by a method, beside all other work. */
@@ -193,10 +206,10 @@ export class Runner {
     return answer;
   }
 
-  /** Gives the engine as much as it can take. */
+  /** Gives the engine as much as it can take, and says so where nothing is left to do. */
   private fill(): void {
     const { mostWorkers } = this.ecor.stats;
-    while (!this.paused && this.running.size < 2 * mostWorkers) {
+    while (this.begun && !this.paused && this.running.size < 2 * mostWorkers) {
       const id = this.next();
       if (id === undefined) {
         break;
@@ -215,9 +228,9 @@ export class Runner {
         this.done++;
         this.finishes.push(performance.now());
         this.fill();
-        this.settle();
       });
     }
+    this.settle();
     this.events.onProgress();
   }
 
@@ -236,13 +249,12 @@ export class Runner {
     return undefined;
   }
 
-  /** Says so where nothing is left to do. */
   private settle(): void {
     if (this.running.size === 0 && this.started > 0 && this.next() === undefined) {
       const seconds = (performance.now() - this.started) / 1000;
       this.started = 0;
+      this.paused = false;
       this.events.onFinished({ photos: this.photos, failed: this.failed, seconds, cancelled: this.cancelled });
-      this.events.onProgress();
     }
   }
 
@@ -283,6 +295,9 @@ export class Runner {
         return;
       }
       file = await source.file();
+      if (item.size === 0 && file.size > 0) {
+        this.review.moved(id, { ...item, size: file.size, modified: file.lastModified, source }); // it could not be read when it was found
+      }
     } catch (e) {
       return this.fail(id, "unreadable", e);
     }
@@ -327,4 +342,9 @@ export class Runner {
       this.events.onStopped();
     }
   }
+}
+
+/** Whether a photo has no answer for a reason that may be gone. */
+export function mayBeTriedAgain({ state, reason }: Item): boolean {
+  return state === "failed" || (state === "skipped" && reason?.kind === "unreadable");
 }
