@@ -22,7 +22,7 @@ type AttentionScratch struct {
 }
 
 // attendRows is the number of queries whose scores are held at a time.
-const attendRows = 32
+const attendRows = 40
 
 // Attend computes softmax(scale·q·kᵀ)·v with integer products: q is rows×d, k
 // and v are tokens×d, all contiguous, out is rows×d with leading dimension ldo.

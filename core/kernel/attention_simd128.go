@@ -46,7 +46,8 @@ func linearHeads(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []
 	}
 	p := packLeft(a, m, k, s)
 	t := tile{ldy: 4 * d, k: k, rowScale: &rowScale[0], rowMin: &rowMin[0]}
-	for j := 0; j < n; j += panelRows {
+	for j := 0; j < n; j += t.panels * panelRows {
+		t.panels = p.panels(d-j%d, k)
 		t.w, t.y = p.panel(w[j*k:], k), unsafe.Pointer(&y[j/d*d*m+j%d])
 		t.colScale, t.colSum = &colScale[j], &colSum[j]
 		if bias != nil {

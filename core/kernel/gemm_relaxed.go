@@ -28,7 +28,10 @@ func packLeft(a []uint8, m, k int, s *Scratch) product {
 	return product{unsafe.Pointer(&s.a8[0])}
 }
 
-// panel returns a panel as the tiles take it.
+// panels returns how many panels, of those of n columns, one call takes.
+func (product) panels(n, k int) int { return panelGroup(n, k) }
+
+// panel returns panels as the tiles take them.
 func (product) panel(w []int8, _ int) unsafe.Pointer { return unsafe.Pointer(&w[0]) }
 
 // tile runs the tile function of a number of rows.

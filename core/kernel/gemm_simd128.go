@@ -7,20 +7,21 @@ import "unsafe"
 // panelRows is the number of columns of a product that one tile computes.
 const panelRows = 8
 
-// A tile is what a call of a tile function needs: tiles tiles of some rows and
-// the eight columns of a panel.
+// A tile is what a call of a tile function needs: for each of some panels, which
+// follow one another, tiles tiles of some rows and the panel's eight columns.
 type tile struct {
 	y        unsafe.Pointer // results: int32, or float32 where there are column scales
 	ldy      int            // in bytes
 	left     unsafe.Pointer // rows of the left operand, as packLeft wrote them
-	w        unsafe.Pointer // the panel
+	w        unsafe.Pointer // the first panel
 	k        int            // a positive multiple of Align
 	tiles    int            // a positive number
+	panels   int            // a positive number
 	rowScale *float32
 	rowMin   *float32
-	colScale *float32 // eight, or nil; then the fields around it are not used
-	colSum   *float32 // eight
-	bias     *float32 // eight, or nil
+	colScale *float32 // eight a panel, or nil; then the fields around it are not used
+	colSum   *float32 // eight a panel
+	bias     *float32 // eight a panel, or nil
 	add      int      // not 0: add to y
 }
 
@@ -31,23 +32,32 @@ func gemmU7S8SIMD128(acc []int32, a []uint8, w []int8, m, n, k int, s *Scratch) 
 	}
 	p := packLeft(a, m, k, s)
 	t := tile{ldy: 4 * n, k: k}
-	for j := 0; j < n; j += panelRows {
-		t.w = p.panel(w[j*k:], k)
-		if cols := n - j; cols < panelRows {
-			s.edge = grow(s.edge, m*panelRows)
-			t.y, t.ldy = unsafe.Pointer(&s.edge[0]), 4*panelRows
-			p.rows(&t, m)
-			for i := range m {
-				copy(acc[i*n+j:i*n+n], s.edge[i*panelRows:])
-			}
-			return
-		}
-		t.y = unsafe.Pointer(&acc[j])
+	whole := n / panelRows * panelRows
+	for j := 0; j < whole; j += t.panels * panelRows {
+		t.panels = p.panels(whole-j, k)
+		t.w, t.y = p.panel(w[j*k:], k), unsafe.Pointer(&acc[j])
 		p.rows(&t, m)
+	}
+	if whole == n {
+		return
+	}
+	s.edge = grow(s.edge, m*panelRows)
+	t.w, t.panels = p.panel(w[whole*k:], k), 1
+	t.y, t.ldy = unsafe.Pointer(&s.edge[0]), 4*panelRows
+	p.rows(&t, m)
+	for i := range m {
+		copy(acc[i*n+whole:i*n+n], s.edge[i*panelRows:])
 	}
 }
 
-// rows computes m rows of t's panel.
+// groupBytes bounds the panels that one call of a tile function takes, so that
+// they stay near while the last rows, which another function takes, use them too.
+const groupBytes = 64 << 10
+
+// panelGroup returns how many panels, of those of n columns, one call takes.
+func panelGroup(n, k int) int { return min(n/panelRows, max(1, groupBytes/(panelRows*k))) }
+
+// rows computes m rows of t's panels.
 func (p *product) rows(t *tile, m int) {
 	call := *t
 	whole := m / maxTileRows
@@ -90,7 +100,8 @@ func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 		t.add = 1
 	}
 	whole := n / panelRows * panelRows
-	for j := 0; j < whole; j += panelRows {
+	for j := 0; j < whole; j += t.panels * panelRows {
+		t.panels = p.panels(whole-j, k)
 		t.w, t.y = p.panel(w[j*k:], k), unsafe.Pointer(&y[j])
 		t.colScale, t.colSum = &colScale[j], &colSum[j]
 		if bias != nil {
@@ -104,6 +115,7 @@ func linearBlock(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w 
 	var scales [3][panelRows]float32
 	copy(scales[0][:], colScale[whole:n])
 	copy(scales[1][:], colSum[whole:n])
+	t.panels = 1
 	t.w, t.colScale, t.colSum, t.bias = p.panel(w[whole*k:], k), &scales[0][0], &scales[1][0], nil
 	if bias != nil {
 		copy(scales[2][:], bias[whole:n])

@@ -35,7 +35,16 @@ func packLeft(a []uint8, m, k int, s *Scratch) product {
 	return p
 }
 
-// panel returns a panel as the tiles take it.
+// panels returns how many panels, of those of n columns, one call takes: one
+// where it is widened.
+func (p *product) panels(n, k int) int {
+	if p.wide != nil {
+		return 1
+	}
+	return panelGroup(n, k)
+}
+
+// panel returns panels as the tiles take them.
 func (p *product) panel(w []int8, k int) unsafe.Pointer {
 	if p.wide == nil {
 		return unsafe.Pointer(&w[0])

@@ -11,325 +11,177 @@ TEXT ·tile4x8(SB), NOSPLIT, $0-8
 	Set R0
 	Get R0
 	I32WrapI64
-	I64Load $tile_y
-	Set R1
-	Get R0
-	I32WrapI64
 	I64Load $tile_ldy
 	Set R2
-	Get R0
-	I32WrapI64
-	I64Load $tile_left
-	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
 	Set R5
 	Get R0
 	I32WrapI64
-	I64Load $tile_tiles
-	Set R8
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowScale
-	Set R9
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowMin
-	Set R10
+	I64Load $tile_panels
+	Set R12
 	Get R0
 	I32WrapI64
 	I64Load $tile_k
-	Set R7
-	Get R7
+	Set R14
+	Get R14
 	I64Const $8
 	I64Mul
-	Set R7
-	Get R7
-	Get R5
-	I64Add
-	Set R7
-tile:
+	Set R14
+	I64Const $0
+	Set R13
+panel:
 	Loop
-		I32Const $0
-		I32x4Splat
-		Set V0
-		I32Const $0
-		I32x4Splat
-		Set V1
-		I32Const $0
-		I32x4Splat
-		Set V2
-		I32Const $0
-		I32x4Splat
-		Set V3
-		I32Const $0
-		I32x4Splat
-		Set V4
-		I32Const $0
-		I32x4Splat
-		Set V5
-		I32Const $0
-		I32x4Splat
-		Set V6
-		I32Const $0
-		I32x4Splat
-		Set V7
-		Get R5
-		Set R6
-dot:
-		Loop
-			Get R6
-			I32WrapI64
-			V128Load $0
-			Set V8
-			Get R6
-			I32WrapI64
-			V128Load $16
-			Set V9
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			F32Neg
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V6
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V6
-			Get V9
-			Get V10
-			Get V7
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V7
-			Get R3
-			I64Const $16
-			I64Add
-			Set R3
-			Get R6
-			I64Const $32
-			I64Add
-			Set R6
-			Get R6
-			Get R7
-			I64LtU
-			BrIf dot
-		End
 		Get R0
 		I32WrapI64
-		I64Load $tile_colScale
-		Set R11
-		Get R11
-		I64Eqz
-		I32Eqz
-		If
+		I64Load $tile_y
+		Set R1
+		Get R1
+		Get R13
+		I64Add
+		Set R1
+		Get R0
+		I32WrapI64
+		I64Load $tile_left
+		Set R3
+		Get R0
+		I32WrapI64
+		I64Load $tile_tiles
+		Set R8
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowScale
+		Set R9
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowMin
+		Set R10
+		Get R5
+		Get R14
+		I64Add
+		Set R7
+tile:
+		Loop
+			I32Const $0
+			I32x4Splat
+			Set V0
+			I32Const $0
+			I32x4Splat
+			Set V1
+			I32Const $0
+			I32x4Splat
+			Set V2
+			I32Const $0
+			I32x4Splat
+			Set V3
+			I32Const $0
+			I32x4Splat
+			Set V4
+			I32Const $0
+			I32x4Splat
+			Set V5
+			I32Const $0
+			I32x4Splat
+			Set V6
+			I32Const $0
+			I32x4Splat
+			Set V7
+			Get R5
+			Set R6
+dot:
+			Loop
+				Get R6
+				I32WrapI64
+				V128Load $0
+				Set V8
+				Get R6
+				I32WrapI64
+				V128Load $16
+				Set V9
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V0
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V0
+				Get V9
+				Get V10
+				Get V1
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V1
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				I64Or
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V2
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V2
+				Get V9
+				Get V10
+				Get V3
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V3
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				I64ShrU
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V4
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V4
+				Get V9
+				Get V10
+				Get V5
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V5
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				F32Neg
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V6
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V6
+				Get V9
+				Get V10
+				Get V7
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V7
+				Get R3
+				I64Const $16
+				I64Add
+				Set R3
+				Get R6
+				I64Const $32
+				I64Add
+				Set R6
+				Get R6
+				Get R7
+				I64LtU
+				BrIf dot
+			End
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V10
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V11
-			Get R0
-			I32WrapI64
-			I64Load $tile_colSum
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V12
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V13
-			Get R9
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V0
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V0
-			Get V11
-			Get V8
-			Get V1
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V1
-			Get R9
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V2
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V2
-			Get V11
-			Get V8
-			Get V3
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V3
-			Get R9
-			I32WrapI64
-			F32Load $8
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $8
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V4
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V4
-			Get V11
-			Get V8
-			Get V5
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V5
-			Get R9
-			I32WrapI64
-			F32Load $12
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $12
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V6
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V6
-			Get V11
-			Get V8
-			Get V7
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V7
-			Get R0
-			I32WrapI64
-			I64Load $tile_bias
 			Set R11
 			Get R11
 			I64Eqz
@@ -337,7 +189,11 @@ dot:
 			If
 				Get R0
 				I32WrapI64
-				I64Load $tile_bias
+				I64Load $tile_colScale
+				Set R11
+				Get R11
+				Get R13
+				I64Add
 				Set R11
 				Get R11
 				I32WrapI64
@@ -347,179 +203,362 @@ dot:
 				I32WrapI64
 				V128Load $16
 				Set V11
+				Get R0
+				I32WrapI64
+				I64Load $tile_colSum
+				Set R11
+				Get R11
+				Get R13
+				I64Add
+				Set R11
+				Get R11
+				I32WrapI64
+				V128Load $0
+				Set V12
+				Get R11
+				I32WrapI64
+				V128Load $16
+				Set V13
+				Get R9
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V0
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V0
+				Get V11
+				Get V8
 				Get V1
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V1
+				Get R9
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V2
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V2
+				Get V11
+				Get V8
 				Get V3
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V3
+				Get R9
+				I32WrapI64
+				F32Load $8
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $8
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V4
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V4
+				Get V11
+				Get V8
 				Get V5
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V5
-				Get V6
+				Get R9
+				I32WrapI64
+				F32Load $12
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $12
+				F32x4Splat
+				Set V9
 				Get V10
+				Get V8
+				Get V6
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V6
-				Get V7
 				Get V11
+				Get V8
+				Get V7
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V7
+				Get R0
+				I32WrapI64
+				I64Load $tile_bias
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R0
+					I32WrapI64
+					I64Load $tile_bias
+					Set R11
+					Get R11
+					Get R13
+					I64Add
+					Set R11
+					Get R11
+					I32WrapI64
+					V128Load $0
+					Set V10
+					Get R11
+					I32WrapI64
+					V128Load $16
+					Set V11
+					Get V0
+					Get V10
+					F32x4Add
+					Set V0
+					Get V1
+					Get V11
+					F32x4Add
+					Set V1
+					Get V2
+					Get V10
+					F32x4Add
+					Set V2
+					Get V3
+					Get V11
+					F32x4Add
+					Set V3
+					Get V4
+					Get V10
+					F32x4Add
+					Set V4
+					Get V5
+					Get V11
+					F32x4Add
+					Set V5
+					Get V6
+					Get V10
+					F32x4Add
+					Set V6
+					Get V7
+					Get V11
+					F32x4Add
+					Set V7
+				End
+				Get R0
+				I32WrapI64
+				I64Load $tile_add
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R1
+					Set R11
+					Get V0
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V0
+					Get V1
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V1
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V2
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V2
+					Get V3
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V3
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V4
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V4
+					Get V5
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V5
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V6
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V6
+					Get V7
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V7
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+				End
+				Get R9
+				I64Const $16
+				I64Add
+				Set R9
+				Get R10
+				I64Const $16
+				I64Add
+				Set R10
 			End
-			Get R0
+			Get R1
 			I32WrapI64
-			I64Load $tile_add
-			Set R11
-			Get R11
+			Get V0
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V1
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V2
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V3
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V4
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V5
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V6
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V7
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R8
+			I64Const $1
+			I64Sub
+			Set R8
+			Get R8
 			I64Eqz
 			I32Eqz
-			If
-				Get R1
-				Set R11
-				Get V0
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V0
-				Get V1
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V1
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V2
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V2
-				Get V3
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V3
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V4
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V4
-				Get V5
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V5
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V6
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V6
-				Get V7
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V7
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-			End
-			Get R9
-			I64Const $16
-			I64Add
-			Set R9
-			Get R10
-			I64Const $16
-			I64Add
-			Set R10
+			BrIf tile
 		End
-		Get R1
-		I32WrapI64
-		Get V0
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V1
-		V128Store $0, $16
-		Get R1
-		Get R2
+		Get R7
+		Set R5
+		Get R13
+		I64Const $32
 		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V2
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V3
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V4
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V5
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V6
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V7
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R8
+		Set R13
+		Get R12
 		I64Const $1
 		I64Sub
-		Set R8
-		Get R8
+		Set R12
+		Get R12
 		I64Eqz
 		I32Eqz
-		BrIf tile
+		BrIf panel
 	End
 	RET
 
@@ -529,270 +568,154 @@ TEXT ·tile3x8(SB), NOSPLIT, $0-8
 	Set R0
 	Get R0
 	I32WrapI64
-	I64Load $tile_y
-	Set R1
-	Get R0
-	I32WrapI64
 	I64Load $tile_ldy
 	Set R2
-	Get R0
-	I32WrapI64
-	I64Load $tile_left
-	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
 	Set R5
 	Get R0
 	I32WrapI64
-	I64Load $tile_tiles
-	Set R8
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowScale
-	Set R9
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowMin
-	Set R10
+	I64Load $tile_panels
+	Set R12
 	Get R0
 	I32WrapI64
 	I64Load $tile_k
-	Set R7
-	Get R7
+	Set R14
+	Get R14
 	I64Const $8
 	I64Mul
-	Set R7
-	Get R7
-	Get R5
-	I64Add
-	Set R7
-tile:
+	Set R14
+	I64Const $0
+	Set R13
+panel:
 	Loop
-		I32Const $0
-		I32x4Splat
-		Set V0
-		I32Const $0
-		I32x4Splat
-		Set V1
-		I32Const $0
-		I32x4Splat
-		Set V2
-		I32Const $0
-		I32x4Splat
-		Set V3
-		I32Const $0
-		I32x4Splat
-		Set V4
-		I32Const $0
-		I32x4Splat
-		Set V5
-		Get R5
-		Set R6
-dot:
-		Loop
-			Get R6
-			I32WrapI64
-			V128Load $0
-			Set V8
-			Get R6
-			I32WrapI64
-			V128Load $16
-			Set V9
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64ShrU
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V4
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V4
-			Get V9
-			Get V10
-			Get V5
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V5
-			Get R3
-			I64Const $12
-			I64Add
-			Set R3
-			Get R6
-			I64Const $32
-			I64Add
-			Set R6
-			Get R6
-			Get R7
-			I64LtU
-			BrIf dot
-		End
 		Get R0
 		I32WrapI64
-		I64Load $tile_colScale
-		Set R11
-		Get R11
-		I64Eqz
-		I32Eqz
-		If
+		I64Load $tile_y
+		Set R1
+		Get R1
+		Get R13
+		I64Add
+		Set R1
+		Get R0
+		I32WrapI64
+		I64Load $tile_left
+		Set R3
+		Get R0
+		I32WrapI64
+		I64Load $tile_tiles
+		Set R8
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowScale
+		Set R9
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowMin
+		Set R10
+		Get R5
+		Get R14
+		I64Add
+		Set R7
+tile:
+		Loop
+			I32Const $0
+			I32x4Splat
+			Set V0
+			I32Const $0
+			I32x4Splat
+			Set V1
+			I32Const $0
+			I32x4Splat
+			Set V2
+			I32Const $0
+			I32x4Splat
+			Set V3
+			I32Const $0
+			I32x4Splat
+			Set V4
+			I32Const $0
+			I32x4Splat
+			Set V5
+			Get R5
+			Set R6
+dot:
+			Loop
+				Get R6
+				I32WrapI64
+				V128Load $0
+				Set V8
+				Get R6
+				I32WrapI64
+				V128Load $16
+				Set V9
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V0
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V0
+				Get V9
+				Get V10
+				Get V1
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V1
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				I64Or
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V2
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V2
+				Get V9
+				Get V10
+				Get V3
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V3
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				I64ShrU
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V4
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V4
+				Get V9
+				Get V10
+				Get V5
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V5
+				Get R3
+				I64Const $12
+				I64Add
+				Set R3
+				Get R6
+				I64Const $32
+				I64Add
+				Set R6
+				Get R6
+				Get R7
+				I64LtU
+				BrIf dot
+			End
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V10
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V11
-			Get R0
-			I32WrapI64
-			I64Load $tile_colSum
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V12
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V13
-			Get R9
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V0
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V0
-			Get V11
-			Get V8
-			Get V1
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V1
-			Get R9
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V2
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V2
-			Get V11
-			Get V8
-			Get V3
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V3
-			Get R9
-			I32WrapI64
-			F32Load $8
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $8
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V4
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V4
-			Get V11
-			Get V8
-			Get V5
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V5
-			Get R0
-			I32WrapI64
-			I64Load $tile_bias
 			Set R11
 			Get R11
 			I64Eqz
@@ -800,7 +723,11 @@ dot:
 			If
 				Get R0
 				I32WrapI64
-				I64Load $tile_bias
+				I64Load $tile_colScale
+				Set R11
+				Get R11
+				Get R13
+				I64Add
 				Set R11
 				Get R11
 				I32WrapI64
@@ -810,143 +737,294 @@ dot:
 				I32WrapI64
 				V128Load $16
 				Set V11
+				Get R0
+				I32WrapI64
+				I64Load $tile_colSum
+				Set R11
+				Get R11
+				Get R13
+				I64Add
+				Set R11
+				Get R11
+				I32WrapI64
+				V128Load $0
+				Set V12
+				Get R11
+				I32WrapI64
+				V128Load $16
+				Set V13
+				Get R9
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V0
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V0
+				Get V11
+				Get V8
 				Get V1
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V1
+				Get R9
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V2
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V2
+				Get V11
+				Get V8
 				Get V3
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V3
-				Get V4
+				Get R9
+				I32WrapI64
+				F32Load $8
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $8
+				F32x4Splat
+				Set V9
 				Get V10
+				Get V8
+				Get V4
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V4
-				Get V5
 				Get V11
+				Get V8
+				Get V5
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V5
+				Get R0
+				I32WrapI64
+				I64Load $tile_bias
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R0
+					I32WrapI64
+					I64Load $tile_bias
+					Set R11
+					Get R11
+					Get R13
+					I64Add
+					Set R11
+					Get R11
+					I32WrapI64
+					V128Load $0
+					Set V10
+					Get R11
+					I32WrapI64
+					V128Load $16
+					Set V11
+					Get V0
+					Get V10
+					F32x4Add
+					Set V0
+					Get V1
+					Get V11
+					F32x4Add
+					Set V1
+					Get V2
+					Get V10
+					F32x4Add
+					Set V2
+					Get V3
+					Get V11
+					F32x4Add
+					Set V3
+					Get V4
+					Get V10
+					F32x4Add
+					Set V4
+					Get V5
+					Get V11
+					F32x4Add
+					Set V5
+				End
+				Get R0
+				I32WrapI64
+				I64Load $tile_add
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R1
+					Set R11
+					Get V0
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V0
+					Get V1
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V1
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V2
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V2
+					Get V3
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V3
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V4
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V4
+					Get V5
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V5
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+				End
+				Get R9
+				I64Const $12
+				I64Add
+				Set R9
+				Get R10
+				I64Const $12
+				I64Add
+				Set R10
 			End
-			Get R0
+			Get R1
 			I32WrapI64
-			I64Load $tile_add
-			Set R11
-			Get R11
+			Get V0
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V1
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V2
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V3
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V4
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V5
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R8
+			I64Const $1
+			I64Sub
+			Set R8
+			Get R8
 			I64Eqz
 			I32Eqz
-			If
-				Get R1
-				Set R11
-				Get V0
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V0
-				Get V1
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V1
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V2
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V2
-				Get V3
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V3
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V4
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V4
-				Get V5
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V5
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-			End
-			Get R9
-			I64Const $12
-			I64Add
-			Set R9
-			Get R10
-			I64Const $12
-			I64Add
-			Set R10
+			BrIf tile
 		End
-		Get R1
-		I32WrapI64
-		Get V0
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V1
-		V128Store $0, $16
-		Get R1
-		Get R2
+		Get R7
+		Set R5
+		Get R13
+		I64Const $32
 		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V2
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V3
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V4
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V5
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R8
+		Set R13
+		Get R12
 		I64Const $1
 		I64Sub
-		Set R8
-		Get R8
+		Set R12
+		Get R12
 		I64Eqz
 		I32Eqz
-		BrIf tile
+		BrIf panel
 	End
 	RET
 
@@ -956,215 +1034,131 @@ TEXT ·tile2x8(SB), NOSPLIT, $0-8
 	Set R0
 	Get R0
 	I32WrapI64
-	I64Load $tile_y
-	Set R1
-	Get R0
-	I32WrapI64
 	I64Load $tile_ldy
 	Set R2
-	Get R0
-	I32WrapI64
-	I64Load $tile_left
-	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
 	Set R5
 	Get R0
 	I32WrapI64
-	I64Load $tile_tiles
-	Set R8
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowScale
-	Set R9
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowMin
-	Set R10
+	I64Load $tile_panels
+	Set R12
 	Get R0
 	I32WrapI64
 	I64Load $tile_k
-	Set R7
-	Get R7
+	Set R14
+	Get R14
 	I64Const $8
 	I64Mul
-	Set R7
-	Get R7
-	Get R5
-	I64Add
-	Set R7
-tile:
+	Set R14
+	I64Const $0
+	Set R13
+panel:
 	Loop
-		I32Const $0
-		I32x4Splat
-		Set V0
-		I32Const $0
-		I32x4Splat
-		Set V1
-		I32Const $0
-		I32x4Splat
-		Set V2
-		I32Const $0
-		I32x4Splat
-		Set V3
-		Get R5
-		Set R6
-dot:
-		Loop
-			Get R6
-			I32WrapI64
-			V128Load $0
-			Set V8
-			Get R6
-			I32WrapI64
-			V128Load $16
-			Set V9
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			I64Or
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V2
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V2
-			Get V9
-			Get V10
-			Get V3
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V3
-			Get R3
-			I64Const $8
-			I64Add
-			Set R3
-			Get R6
-			I64Const $32
-			I64Add
-			Set R6
-			Get R6
-			Get R7
-			I64LtU
-			BrIf dot
-		End
 		Get R0
 		I32WrapI64
-		I64Load $tile_colScale
-		Set R11
-		Get R11
-		I64Eqz
-		I32Eqz
-		If
+		I64Load $tile_y
+		Set R1
+		Get R1
+		Get R13
+		I64Add
+		Set R1
+		Get R0
+		I32WrapI64
+		I64Load $tile_left
+		Set R3
+		Get R0
+		I32WrapI64
+		I64Load $tile_tiles
+		Set R8
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowScale
+		Set R9
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowMin
+		Set R10
+		Get R5
+		Get R14
+		I64Add
+		Set R7
+tile:
+		Loop
+			I32Const $0
+			I32x4Splat
+			Set V0
+			I32Const $0
+			I32x4Splat
+			Set V1
+			I32Const $0
+			I32x4Splat
+			Set V2
+			I32Const $0
+			I32x4Splat
+			Set V3
+			Get R5
+			Set R6
+dot:
+			Loop
+				Get R6
+				I32WrapI64
+				V128Load $0
+				Set V8
+				Get R6
+				I32WrapI64
+				V128Load $16
+				Set V9
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V0
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V0
+				Get V9
+				Get V10
+				Get V1
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V1
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				I64Or
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V2
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V2
+				Get V9
+				Get V10
+				Get V3
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V3
+				Get R3
+				I64Const $8
+				I64Add
+				Set R3
+				Get R6
+				I64Const $32
+				I64Add
+				Set R6
+				Get R6
+				Get R7
+				I64LtU
+				BrIf dot
+			End
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V10
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V11
-			Get R0
-			I32WrapI64
-			I64Load $tile_colSum
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V12
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V13
-			Get R9
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V0
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V0
-			Get V11
-			Get V8
-			Get V1
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V1
-			Get R9
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $4
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V2
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V2
-			Get V11
-			Get V8
-			Get V3
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V3
-			Get R0
-			I32WrapI64
-			I64Load $tile_bias
 			Set R11
 			Get R11
 			I64Eqz
@@ -1172,7 +1166,11 @@ dot:
 			If
 				Get R0
 				I32WrapI64
-				I64Load $tile_bias
+				I64Load $tile_colScale
+				Set R11
+				Get R11
+				Get R13
+				I64Add
 				Set R11
 				Get R11
 				I32WrapI64
@@ -1182,107 +1180,226 @@ dot:
 				I32WrapI64
 				V128Load $16
 				Set V11
+				Get R0
+				I32WrapI64
+				I64Load $tile_colSum
+				Set R11
+				Get R11
+				Get R13
+				I64Add
+				Set R11
+				Get R11
+				I32WrapI64
+				V128Load $0
+				Set V12
+				Get R11
+				I32WrapI64
+				V128Load $16
+				Set V13
+				Get R9
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
 				Get V0
-				Get V10
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V0
+				Get V11
+				Get V8
 				Get V1
-				Get V11
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V1
-				Get V2
+				Get R9
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $4
+				F32x4Splat
+				Set V9
 				Get V10
+				Get V8
+				Get V2
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V2
-				Get V3
 				Get V11
+				Get V8
+				Get V3
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
 				Set V3
+				Get R0
+				I32WrapI64
+				I64Load $tile_bias
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R0
+					I32WrapI64
+					I64Load $tile_bias
+					Set R11
+					Get R11
+					Get R13
+					I64Add
+					Set R11
+					Get R11
+					I32WrapI64
+					V128Load $0
+					Set V10
+					Get R11
+					I32WrapI64
+					V128Load $16
+					Set V11
+					Get V0
+					Get V10
+					F32x4Add
+					Set V0
+					Get V1
+					Get V11
+					F32x4Add
+					Set V1
+					Get V2
+					Get V10
+					F32x4Add
+					Set V2
+					Get V3
+					Get V11
+					F32x4Add
+					Set V3
+				End
+				Get R0
+				I32WrapI64
+				I64Load $tile_add
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R1
+					Set R11
+					Get V0
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V0
+					Get V1
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V1
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+					Get V2
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V2
+					Get V3
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V3
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+				End
+				Get R9
+				I64Const $8
+				I64Add
+				Set R9
+				Get R10
+				I64Const $8
+				I64Add
+				Set R10
 			End
-			Get R0
+			Get R1
 			I32WrapI64
-			I64Load $tile_add
-			Set R11
-			Get R11
+			Get V0
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V1
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R1
+			I32WrapI64
+			Get V2
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V3
+			V128Store $0, $16
+			Get R1
+			Get R2
+			I64Add
+			Set R1
+			Get R8
+			I64Const $1
+			I64Sub
+			Set R8
+			Get R8
 			I64Eqz
 			I32Eqz
-			If
-				Get R1
-				Set R11
-				Get V0
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V0
-				Get V1
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V1
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-				Get V2
-				Get R11
-				I32WrapI64
-				V128Load $0
-				F32x4Add
-				Set V2
-				Get V3
-				Get R11
-				I32WrapI64
-				V128Load $16
-				F32x4Add
-				Set V3
-				Get R11
-				Get R2
-				I64Add
-				Set R11
-			End
-			Get R9
-			I64Const $8
-			I64Add
-			Set R9
-			Get R10
-			I64Const $8
-			I64Add
-			Set R10
+			BrIf tile
 		End
-		Get R1
-		I32WrapI64
-		Get V0
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V1
-		V128Store $0, $16
-		Get R1
-		Get R2
+		Get R7
+		Set R5
+		Get R13
+		I64Const $32
 		I64Add
-		Set R1
-		Get R1
-		I32WrapI64
-		Get V2
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V3
-		V128Store $0, $16
-		Get R1
-		Get R2
-		I64Add
-		Set R1
-		Get R8
+		Set R13
+		Get R12
 		I64Const $1
 		I64Sub
-		Set R8
-		Get R8
+		Set R12
+		Get R12
 		I64Eqz
 		I32Eqz
-		BrIf tile
+		BrIf panel
 	End
 	RET
 
@@ -1292,160 +1409,108 @@ TEXT ·tile1x8(SB), NOSPLIT, $0-8
 	Set R0
 	Get R0
 	I32WrapI64
-	I64Load $tile_y
-	Set R1
-	Get R0
-	I32WrapI64
 	I64Load $tile_ldy
 	Set R2
-	Get R0
-	I32WrapI64
-	I64Load $tile_left
-	Set R3
 	Get R0
 	I32WrapI64
 	I64Load $tile_w
 	Set R5
 	Get R0
 	I32WrapI64
-	I64Load $tile_tiles
-	Set R8
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowScale
-	Set R9
-	Get R0
-	I32WrapI64
-	I64Load $tile_rowMin
-	Set R10
+	I64Load $tile_panels
+	Set R12
 	Get R0
 	I32WrapI64
 	I64Load $tile_k
-	Set R7
-	Get R7
+	Set R14
+	Get R14
 	I64Const $8
 	I64Mul
-	Set R7
-	Get R7
-	Get R5
-	I64Add
-	Set R7
-tile:
+	Set R14
+	I64Const $0
+	Set R13
+panel:
 	Loop
-		I32Const $0
-		I32x4Splat
-		Set V0
-		I32Const $0
-		I32x4Splat
-		Set V1
-		Get R5
-		Set R6
-dot:
-		Loop
-			Get R6
-			I32WrapI64
-			V128Load $0
-			Set V8
-			Get R6
-			I32WrapI64
-			V128Load $16
-			Set V9
-			Get R3
-			I32WrapI64
-			V128Load32Splat
-			Unreachable
-			Unreachable
-			Set V10
-			Get V8
-			Get V10
-			Get V0
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V0
-			Get V9
-			Get V10
-			Get V1
-			I32x4RelaxedDotI8x16I7x16AddS
-			Set V1
-			Get R3
-			I64Const $4
-			I64Add
-			Set R3
-			Get R6
-			I64Const $32
-			I64Add
-			Set R6
-			Get R6
-			Get R7
-			I64LtU
-			BrIf dot
-		End
 		Get R0
 		I32WrapI64
-		I64Load $tile_colScale
-		Set R11
-		Get R11
-		I64Eqz
-		I32Eqz
-		If
+		I64Load $tile_y
+		Set R1
+		Get R1
+		Get R13
+		I64Add
+		Set R1
+		Get R0
+		I32WrapI64
+		I64Load $tile_left
+		Set R3
+		Get R0
+		I32WrapI64
+		I64Load $tile_tiles
+		Set R8
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowScale
+		Set R9
+		Get R0
+		I32WrapI64
+		I64Load $tile_rowMin
+		Set R10
+		Get R5
+		Get R14
+		I64Add
+		Set R7
+tile:
+		Loop
+			I32Const $0
+			I32x4Splat
+			Set V0
+			I32Const $0
+			I32x4Splat
+			Set V1
+			Get R5
+			Set R6
+dot:
+			Loop
+				Get R6
+				I32WrapI64
+				V128Load $0
+				Set V8
+				Get R6
+				I32WrapI64
+				V128Load $16
+				Set V9
+				Get R3
+				I32WrapI64
+				V128Load32Splat
+				Unreachable
+				Unreachable
+				Set V10
+				Get V8
+				Get V10
+				Get V0
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V0
+				Get V9
+				Get V10
+				Get V1
+				I32x4RelaxedDotI8x16I7x16AddS
+				Set V1
+				Get R3
+				I64Const $4
+				I64Add
+				Set R3
+				Get R6
+				I64Const $32
+				I64Add
+				Set R6
+				Get R6
+				Get R7
+				I64LtU
+				BrIf dot
+			End
 			Get R0
 			I32WrapI64
 			I64Load $tile_colScale
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V10
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V11
-			Get R0
-			I32WrapI64
-			I64Load $tile_colSum
-			Set R11
-			Get R11
-			I32WrapI64
-			V128Load $0
-			Set V12
-			Get R11
-			I32WrapI64
-			V128Load $16
-			Set V13
-			Get R9
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V8
-			Get R10
-			I32WrapI64
-			F32Load $0
-			F32x4Splat
-			Set V9
-			Get V10
-			Get V8
-			Get V0
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V12
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V0
-			Get V11
-			Get V8
-			Get V1
-			F32x4ConvertI32x4S
-			F32x4Mul
-			Get V9
-			Get V13
-			F32x4Mul
-			F32x4Add
-			F32x4Mul
-			Set V1
-			Get R0
-			I32WrapI64
-			I64Load $tile_bias
 			Set R11
 			Get R11
 			I64Eqz
@@ -1453,7 +1518,11 @@ dot:
 			If
 				Get R0
 				I32WrapI64
-				I64Load $tile_bias
+				I64Load $tile_colScale
+				Set R11
+				Get R11
+				Get R13
+				I64Add
 				Set R11
 				Get R11
 				I32WrapI64
@@ -1463,71 +1532,158 @@ dot:
 				I32WrapI64
 				V128Load $16
 				Set V11
-				Get V0
-				Get V10
-				F32x4Add
-				Set V0
-				Get V1
-				Get V11
-				F32x4Add
-				Set V1
-			End
-			Get R0
-			I32WrapI64
-			I64Load $tile_add
-			Set R11
-			Get R11
-			I64Eqz
-			I32Eqz
-			If
-				Get R1
+				Get R0
+				I32WrapI64
+				I64Load $tile_colSum
 				Set R11
-				Get V0
+				Get R11
+				Get R13
+				I64Add
+				Set R11
 				Get R11
 				I32WrapI64
 				V128Load $0
-				F32x4Add
-				Set V0
-				Get V1
+				Set V12
 				Get R11
 				I32WrapI64
 				V128Load $16
+				Set V13
+				Get R9
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V8
+				Get R10
+				I32WrapI64
+				F32Load $0
+				F32x4Splat
+				Set V9
+				Get V10
+				Get V8
+				Get V0
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V12
+				F32x4Mul
 				F32x4Add
+				F32x4Mul
+				Set V0
+				Get V11
+				Get V8
+				Get V1
+				F32x4ConvertI32x4S
+				F32x4Mul
+				Get V9
+				Get V13
+				F32x4Mul
+				F32x4Add
+				F32x4Mul
 				Set V1
-				Get R11
-				Get R2
-				I64Add
+				Get R0
+				I32WrapI64
+				I64Load $tile_bias
 				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R0
+					I32WrapI64
+					I64Load $tile_bias
+					Set R11
+					Get R11
+					Get R13
+					I64Add
+					Set R11
+					Get R11
+					I32WrapI64
+					V128Load $0
+					Set V10
+					Get R11
+					I32WrapI64
+					V128Load $16
+					Set V11
+					Get V0
+					Get V10
+					F32x4Add
+					Set V0
+					Get V1
+					Get V11
+					F32x4Add
+					Set V1
+				End
+				Get R0
+				I32WrapI64
+				I64Load $tile_add
+				Set R11
+				Get R11
+				I64Eqz
+				I32Eqz
+				If
+					Get R1
+					Set R11
+					Get V0
+					Get R11
+					I32WrapI64
+					V128Load $0
+					F32x4Add
+					Set V0
+					Get V1
+					Get R11
+					I32WrapI64
+					V128Load $16
+					F32x4Add
+					Set V1
+					Get R11
+					Get R2
+					I64Add
+					Set R11
+				End
+				Get R9
+				I64Const $4
+				I64Add
+				Set R9
+				Get R10
+				I64Const $4
+				I64Add
+				Set R10
 			End
-			Get R9
-			I64Const $4
+			Get R1
+			I32WrapI64
+			Get V0
+			V128Store $0, $0
+			Get R1
+			I32WrapI64
+			Get V1
+			V128Store $0, $16
+			Get R1
+			Get R2
 			I64Add
-			Set R9
-			Get R10
-			I64Const $4
-			I64Add
-			Set R10
+			Set R1
+			Get R8
+			I64Const $1
+			I64Sub
+			Set R8
+			Get R8
+			I64Eqz
+			I32Eqz
+			BrIf tile
 		End
-		Get R1
-		I32WrapI64
-		Get V0
-		V128Store $0, $0
-		Get R1
-		I32WrapI64
-		Get V1
-		V128Store $0, $16
-		Get R1
-		Get R2
+		Get R7
+		Set R5
+		Get R13
+		I64Const $32
 		I64Add
-		Set R1
-		Get R8
+		Set R13
+		Get R12
 		I64Const $1
 		I64Sub
-		Set R8
-		Get R8
+		Set R12
+		Get R12
 		I64Eqz
 		I32Eqz
-		BrIf tile
+		BrIf panel
 	End
 	RET
 

@@ -7,6 +7,7 @@ const (
 	tileArgs, tileY, tileLdy, tileLeft, tileRows = "R0", "R1", "R2", "R3", "R4"
 	tilePanel, tileW, tileEnd, tileTiles         = "R5", "R6", "R7", "R8"
 	tileRowScale, tileRowMin, tilePointer        = "R9", "R10", "R11"
+	tilePanels, tileColumn, tileSize             = "R12", "R13", "R14" // panels to come, bytes to their column, bytes of one
 )
 
 // A tileShape is one tile function: rows times eight columns, V(2i) and V(2i+1)
@@ -29,30 +30,38 @@ func (s tileShape) write(a *assembler) {
 	field := func(register, name string) {
 		a.op("Get "+tileArgs, "I32WrapI64", "I64Load $tile_"+name, "Set "+register)
 	}
-	field(tileY, "y")
 	field(tileLdy, "ldy")
-	field(tileLeft, "left")
 	field(tilePanel, "w")
-	field(tileTiles, "tiles")
-	field(tileRowScale, "rowScale")
-	field(tileRowMin, "rowMin")
-	field(tileEnd, "k")
-	a.set(tileEnd, tileEnd, "I64Mul", fmt.Sprintf("$%d", s.panelBytes/s.step))
-	a.set(tileEnd, tileEnd, "I64Add", tilePanel)
-	a.loop("tile", func() {
-		a.zero(s.accumulators)
-		a.op("Get "+tilePanel, "Set "+tileW)
-		a.loop("dot", func() {
-			s.dot(a)
-			a.set(tileLeft, tileLeft, "I64Add", fmt.Sprintf("$%d", s.leftBytes))
-			a.set(tileW, tileW, "I64Add", fmt.Sprintf("$%d", s.panelBytes))
-			a.op("Get "+tileW, "Get "+tileEnd, "I64LtU")
+	field(tilePanels, "panels")
+	field(tileSize, "k")
+	a.set(tileSize, tileSize, "I64Mul", fmt.Sprintf("$%d", s.panelBytes/s.step))
+	a.op("I64Const $0", "Set "+tileColumn)
+	a.loop("panel", func() {
+		field(tileY, "y")
+		a.set(tileY, tileY, "I64Add", tileColumn)
+		field(tileLeft, "left")
+		field(tileTiles, "tiles")
+		field(tileRowScale, "rowScale")
+		field(tileRowMin, "rowMin")
+		a.set(tileEnd, tilePanel, "I64Add", tileSize)
+		a.loop("tile", func() {
+			a.zero(s.accumulators)
+			a.op("Get "+tilePanel, "Set "+tileW)
+			a.loop("dot", func() {
+				s.dot(a)
+				a.set(tileLeft, tileLeft, "I64Add", fmt.Sprintf("$%d", s.leftBytes))
+				a.set(tileW, tileW, "I64Add", fmt.Sprintf("$%d", s.panelBytes))
+				a.op("Get "+tileW, "Get "+tileEnd, "I64LtU")
+			})
+			if s.reduce != nil {
+				s.reduce(a)
+			}
+			tileEpilogue(a, s.rows, field)
+			a.countDown(tileTiles)
 		})
-		if s.reduce != nil {
-			s.reduce(a)
-		}
-		tileEpilogue(a, s.rows, field)
-		a.countDown(tileTiles)
+		a.op("Get "+tileEnd, "Set "+tilePanel)
+		a.set(tileColumn, tileColumn, "I64Add", "$32")
+		a.countDown(tilePanels)
 	})
 	a.op("RET")
 }
@@ -60,9 +69,10 @@ func (s tileShape) write(a *assembler) {
 // tileEpilogue dequantizes the integers in V0 to V(2·rows-1), where the call has
 // column scales, and stores them.
 func tileEpilogue(a *assembler, rows int, field func(register, name string)) {
-	// pair loads the eight values of a field to two registers.
+	// pair loads the panel's eight values of a field to two registers.
 	pair := func(low, high, name string) {
 		field(tilePointer, name)
+		a.set(tilePointer, tilePointer, "I64Add", tileColumn)
 		a.load(low, tilePointer, 0)
 		a.load(high, tilePointer, 16)
 	}
