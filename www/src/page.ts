@@ -174,7 +174,10 @@ review.on("items", (ids) => {
 showGrid();
 showStage();
 listen();
-const beginning = begin().catch((e: Error) => fail(strings.problems.start(e.message)));
+const beginning = begin().catch((e: Error) => {
+  fail(strings.problems.start(e.message));
+  opened();
+});
 
 async function begin(): Promise<void> {
   session = await Session.open(databaseName(base), review, (problem) => {
@@ -287,7 +290,7 @@ async function keepForOffline(): Promise<void> {
 async function bringLoose(pictures: readonly File[]): Promise<void> {
   await bring(pictures.map((file) => fromBlob(file, file.name)));
   if (session && !session.info.keepImages && session.works) {
-    messages.tell(strings.intake.loose(pictures.length), {
+    messages.problem(strings.intake.loose(pictures.length), {
       name: strings.intake.keep,
       run: () => {
         privacy.keepsImages = true;
@@ -302,6 +305,10 @@ async function bring(files: Iterable<NewItem> | AsyncIterable<NewItem>): Promise
   try {
     await open;
     if (ending.signal.aborted) {
+      return;
+    }
+    if (!session) {
+      messages.problem(strings.problems.notStarted);
       return;
     }
     const empty = review.size === 0;

@@ -566,7 +566,8 @@ export const wipe = {
 };
 
 export const problems = {
-  start: (reason: string) => `The page could not be started: ${reason}`,
+  start: (reason: string) => `The page could not be started: ${reason}. Where a reload does not help, what this browser keeps of the review is damaged: the panel at the top right deletes it.`,
+  notStarted: "The page was not started, so nothing can be added.",
   stopped: "The model ran out of memory or stopped, and was started again. The photo that it stopped at is marked.",
   reload: "Reload the page",
   unexpected: (reason: string) => `Something went wrong: ${reason}`,

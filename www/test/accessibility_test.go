@@ -79,13 +79,19 @@ func TestContrast(t *testing.T) {
 }
 
 // TestRules applies axe-core's rules for WCAG 2.2 A and AA and its good practices.
-func TestRules(t *testing.T) {
+func TestRules(t *testing.T) { testRules(t, 1400, 1000) }
+
+// TestRulesOnPhone does so on a small screen, where no panel may be wider than it.
+func TestRulesOnPhone(t *testing.T) { testRules(t, 360, 740) }
+
+func testRules(t *testing.T, width, height int) {
+	t.Helper()
 	script, err := os.ReadFile(filepath.Join(root, "www", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Skip("no axe-core: npm ci in www/ installs it")
 	}
 	p := newPage(t)
-	p.view(1400, 1000, "light")
+	p.view(width, height, "light")
 	p.open(tinySite(t).URL)
 	// As an expression of the tools, which the page's policy does not bind.
 	_, err = chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](string(script)+"\n;undefined"))
@@ -94,6 +100,11 @@ func TestRules(t *testing.T) {
 		found := eval[[]string](p, `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
 			.then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 150) + " " + n.failureSummary)))`)
 		assert.Empty(t, found, name)
+		assert.Zero(t, eval[int](p, `document.documentElement.scrollWidth - innerWidth`), "%s: sideways scrolling", name)
+		assert.Empty(t, eval[[]string](p, `[...document.querySelectorAll("dialog[open], dialog[open] .sheet-body")].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.id || e.parentElement.id)`), "%s: a panel that is too wide", name)
+		if width < 400 {
+			p.save(name)
+		}
 	})
 }
 

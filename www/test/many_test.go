@@ -23,7 +23,8 @@ import (
 const (
 	perPhoto     = 200 * time.Millisecond // at most, on average
 	longTask     = 200                    // milliseconds; none may be longer
-	longTasks    = 10                     // of more than 50 ms, for each 1000 photos
+	taskLimit    = 50                     // milliseconds; longer ones are counted
+	longTasks    = 10                     // of them, for each 1000 photos
 	heapOfPage   = 24                     // MB without any photo
 	heapOfPhotos = 12                     // MB for each 1000 photos
 )
@@ -52,8 +53,32 @@ func manyPhotos(t *testing.T, n int) []string {
 	return files
 }
 
+// contention is what other programs on the machine take from the page.
+type contention struct {
+	Times float64 // how many times as long as at its best the main thread needs for the same work, on average
+	Delay float64 // milliseconds by which it was late at worst
+}
+
+// contention measures it by work that is always the same.
+func (p *page) contention() contention {
+	p.t.Helper()
+	return eval[contention](p, `(async () => {
+		const times = [];
+		for (let i = 0; i < 60; i++) {
+			const start = performance.now();
+			for (let n = 0, sum = 0; n < 4e6; n++) sum = (sum + n * n) % 1000003;
+			times.push(performance.now() - start);
+			await new Promise((r) => setTimeout(r));
+		}
+		times.splice(0, 10); // until it is compiled
+		const best = Math.min(...times);
+		return { times: times.reduce((a, b) => a + b) / times.length / best, delay: Math.max(...times) - best };
+	})()`)
+}
+
 // TestManyPhotos brings in 500 photos, or as many as ECOR_MANY says, and
 // scrolls through them: the page answers at all times and its memory is bounded.
+// Where other programs take their part of the machine, so much more time is allowed.
 func TestManyPhotos(t *testing.T) {
 	n := 500
 	if v := os.Getenv("ECOR_MANY"); v != "" {
@@ -65,6 +90,7 @@ func TestManyPhotos(t *testing.T) {
 	p := newPageFor(t, testTimeout+time.Duration(n)*perPhoto)
 	p.view(1400, 900, "light")
 	p.open(tinySite(t).URL)
+	before := p.contention()
 	p.do(`globalThis.tasks = []; globalThis.phase = "adding"; new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => ({ phase, duration: Math.round(e.duration) })))).observe({ type: "longtask" })`)
 	_, err := chromedp.Call(p.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
 	require.NoError(t, err)
@@ -97,9 +123,14 @@ func TestManyPhotos(t *testing.T) {
 		Duration int // milliseconds
 	}
 	tasks := eval[[]task](p, `tasks`)
-	longest := 0
+	after := p.contention()
+	times, delay := max(before.Times, after.Times), max(before.Delay, after.Delay)
+	longest, counted := 0, 0
 	for _, task := range tasks {
 		longest = max(longest, task.Duration)
+		if float64(task.Duration) > taskLimit*times {
+			counted++
+		}
 	}
 	p.save("decided")
 	for range 2 {
@@ -116,11 +147,12 @@ func TestManyPhotos(t *testing.T) {
 			t.Logf("%s: %.2f s of the main thread's own time", m.Name, m.Value)
 		}
 	}
-	t.Logf("%d photos: %d tasks over 50 ms, the longest %d ms; heap of the page %.1f MB; %d tiles", n, len(tasks), longest, megabytes, tiles)
+	t.Logf("%d photos: %d tasks over %d ms, the longest %d ms; heap of the page %.1f MB; %d tiles", n, len(tasks), taskLimit, longest, megabytes, tiles)
+	t.Logf("other programs make everything %.2f times as long and delay it by up to %.0f ms: %d tasks over %.0f ms; %v", times, delay, counted, taskLimit*times, tasks)
 	assert.Less(t, megabytes, heapOfPage+heapOfPhotos*float64(n)/1000, "heap in MB")
 	if slow := os.Getenv("ECOR_SLOW_MACHINE"); slow == "" {
-		assert.LessOrEqual(t, len(tasks), max(longTasks, longTasks*n/1000), "%v", tasks)
-		assert.LessOrEqual(t, longest, longTask)
+		assert.LessOrEqual(t, counted, longTasks*n/1000, "%v", tasks)
+		assert.LessOrEqual(t, float64(longest), longTask*times+delay)
 	}
 	assert.Empty(t, p.complaints())
 }

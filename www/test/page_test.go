@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -464,7 +466,7 @@ func TestDecisions(t *testing.T) {
 	p.click(`[data-index="3"] .name`)
 	p.run(chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	p.run(chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
-	assert.Equal(t, "3 chosen", p.text("#chosen span"))
+	p.waitFor(`document.querySelector("#chosen span").textContent === "3 chosen"`)
 	p.press("t")
 	p.waitFor(`document.querySelector("#tag-sheet").open`)
 	p.set("#tags", "Trip, to print")
@@ -476,7 +478,7 @@ func TestDecisions(t *testing.T) {
 	p.set("#correction", "meadow")
 	p.press(kb.Enter)
 	p.waitFor(`!document.querySelector("#correct-sheet").open`)
-	assert.Contains(t, p.tiles()[5], "meadow, by you")
+	p.waitFor(`document.querySelector("[data-index='5']").textContent.includes("meadow, by you")`)
 	assert.Contains(t, p.text(".detail .verdict"), "You say meadow; the model said")
 	p.save("decided")
 
@@ -512,6 +514,22 @@ func TestDecisions(t *testing.T) {
 	p.save("nothing")
 	p.click("#nothing button")
 	p.waitTiles(8)
+	shares := func() []float64 {
+		return eval[[]float64](p, `[...document.querySelectorAll(".tile")].sort((a, b) => a.dataset.index - b.dataset.index).map((e) => parseFloat(e.querySelector(".share > :last-child").textContent)).filter((v) => v === v)`)
+	}
+	p.pick("#sort", "share")
+	p.waitFor(`document.querySelector("[data-index='0'] .share > :last-child").textContent`)
+	middle := math.Floor(shares()[2])
+	p.set("#filter-from", fmt.Sprint(middle))
+	p.set("#filter-to", "100")
+	p.do(`document.querySelector("#filter-to").dispatchEvent(new Event("change"))`)
+	p.waitFor(`document.querySelector("#shown").textContent.includes(" of 8")`)
+	assert.NotEmpty(t, shares())
+	for _, share := range shares() {
+		assert.GreaterOrEqual(t, share, middle)
+	}
+	p.click("#filter-clear")
+	p.waitTiles(8)
 	p.do(`document.querySelector("#filter-unsure").click()`)
 	p.waitFor(`document.querySelector("#shown").textContent.includes(" of 8")`)
 	p.click("#filter-clear")
@@ -519,8 +537,14 @@ func TestDecisions(t *testing.T) {
 
 	// Sorting.
 	p.pick("#sort", "share")
-	shares := eval[[]float64](p, `[...document.querySelectorAll(".tile")].sort((a, b) => a.dataset.index - b.dataset.index).map((e) => parseFloat(e.querySelector(".share > :last-child").textContent)).filter((v) => v === v)`)
-	assert.IsDecreasing(t, append(shares, -1))
+	falling := shares()
+	assert.IsNonIncreasing(t, falling)
+	assert.Equal(t, []string{"true", "↓"}, eval[[]string](p, `(({ ariaPressed, textContent }) => [ariaPressed, textContent])(document.querySelector("#descending"))`))
+	p.click("#descending")
+	assert.Equal(t, "↑", p.text("#descending"))
+	slices.Reverse(falling)
+	p.waitFor(fmt.Sprintf(`parseFloat(document.querySelector("[data-index='0'] .share > :last-child").textContent) === %g`, falling[0]))
+	assert.Equal(t, falling, shares(), "the smallest first")
 
 	// What vanishes behind a filter leaves its place to the next one.
 	p.pick("#sort", "added")
@@ -663,6 +687,11 @@ func TestCameraAndPaste(t *testing.T) {
 	p.waitIdle()
 	assert.Regexp(t, `^camera [\d-]+ [\d.]+\.jpg: `, p.tiles()[0])
 	assert.Equal(t, "ended", eval[string](p, `stream.getTracks()[0].readyState`), "the camera is off")
+	p.waitFor(`document.querySelector("#message").textContent.includes("a reload loses it")`)
+	p.save("warned")
+	p.click(".message[data-kind=problem] button")
+	assert.True(t, eval[bool](p, `document.querySelector("#keep-images").checked`), "images are kept from now on")
+	p.do(`document.querySelector("#keep-images").click()`)
 
 	p.do(`{
 		const data = new DataTransfer();

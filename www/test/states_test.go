@@ -128,6 +128,32 @@ func TestCancelWhilePaused(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
+// TestCancelWhileListing ends the work while a folder is still being read: its
+// other files are not added, and that is said.
+func TestCancelWhileListing(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	p.applyPack(slowPack(t))
+	p.folders(manyScenes(t, 6)...)
+	p.do(`{
+		const { getFile } = FileSystemFileHandle.prototype;
+		const gate = new Promise((open) => (globalThis.openGate = open));
+		FileSystemFileHandle.prototype.getFile = async function () { if (this.name === "05.png") await gate; return getFile.call(this); };
+		const { now } = performance;
+		performance.now = () => (globalThis.clock = (globalThis.clock ?? now.call(performance)) + 200); // a file at a time
+	}`)
+	p.click("#choose-folder")
+	p.waitFor(`!document.querySelector("#queue").hidden`)
+	p.click("#cancel")
+	p.waitIdle()
+	assert.Contains(t, p.text("#message p"), "cancelled. Files that were still being looked for were not added.")
+	p.do(`openGate()`)
+	p.run(chromedp.Sleep(10 * frame))
+	assert.Less(t, len(p.tiles()), 6)
+	assert.Contains(t, p.text("#message p"), "cancelled", "nothing else is said")
+	assert.Empty(t, p.complaints())
+}
+
 // TestOwnWeightsAfterReload: answers by weights from a file are not dropped
 // before the person has said which model to go on with.
 func TestOwnWeightsAfterReload(t *testing.T) {
@@ -351,6 +377,8 @@ func TestDamagedReview(t *testing.T) {
 	p.click("#labels-open")
 	assert.Contains(t, p.text("#label-status"), "The page could not be started: ")
 	p.press(kb.Escape)
+	p.upload("#picker", threePhotos(t))
+	p.waitFor(`document.querySelector("#message").textContent.includes("nothing can be added")`)
 	p.save("failed")
 
 	// Deleting everything is the way out.

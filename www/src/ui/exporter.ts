@@ -30,7 +30,8 @@ export class Exporter {
   );
   private readonly choices = make("div", { className: "choices" });
   private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.exporter.title });
-  private readonly cancel = button({ className: "quiet", hidden: true, onclick: () => this.abort?.abort() }, strings.common.cancel);
+  private readonly cancel = button({ onclick: () => this.abort?.abort() }, strings.common.cancel);
+  private readonly cancelRow = make("div", { className: "row", hidden: true }, this.cancel);
   private readonly status = make("p", { id: "export-status", role: "status" });
   private readonly problems = make("ul", { className: "listed error", id: "export-problems", tabIndex: 0, "aria-label": strings.exporter.problems });
   private readonly sheet: Sheet;
@@ -44,7 +45,7 @@ export class Exporter {
       this.choices,
       this.bar,
       this.status,
-      this.cancel,
+      this.cancelRow,
       this.problems,
     ]);
   }
@@ -182,7 +183,8 @@ export class Exporter {
     const abort = new AbortController();
     this.abort = abort;
     this.bar.value = 0;
-    this.bar.hidden = this.cancel.hidden = false;
+    this.bar.hidden = this.cancelRow.hidden = false;
+    this.choices.hidden = true;
     this.cancel.focus();
     const ids = this.ids();
     const absent = ids.length - this.here(ids).length;
@@ -195,7 +197,8 @@ export class Exporter {
         this.showResult(sorted, absent, abort.signal.aborted);
       }
     });
-    this.bar.hidden = this.cancel.hidden = true;
+    this.bar.hidden = this.cancelRow.hidden = true;
+    this.choices.hidden = false;
     this.abort = undefined;
     this.offer();
     this.choices.querySelector("button")?.focus();
