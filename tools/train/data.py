@@ -121,7 +121,8 @@ class Sampler:
             here = sets == s
             low = min(rows[i][2] for i in np.flatnonzero(here)[:1]) < 64
             weight[here] *= n ** 0.65 * (0.4 if low else 1.0) / weight[here].sum()
-        self.cumulative = np.cumsum(weight / weight.sum())
+        self.weight = weight / weight.sum()
+        self.cumulative = np.cumsum(self.weight)
         self.random = np.random.RandomState(seed)
 
     def draw(self, n):

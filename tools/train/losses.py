@@ -4,6 +4,7 @@ Contract
   multi_positive(logits, positive)   symmetric CLIP loss [images, texts] where a photo may have several true
                                      texts and a text several photos: the target of a row is spread evenly
                                      over its positives; rows (columns) without positives do not count.
+  rows(logits, positive)             the half of it that compares the texts of each photo.
   among(logits, target, allowed)     cross entropy of one true text per photo among the allowed texts only; weight:
                                      how much each photo counts.
 """
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 
-def _rows(logits, positive):
+def rows(logits, positive):
     count = positive.sum(1)
     use = count > 0
     if not use.any():
@@ -22,7 +23,7 @@ def _rows(logits, positive):
 
 
 def multi_positive(logits, positive):
-    return (_rows(logits, positive) + _rows(logits.t(), positive.t())) / 2
+    return (rows(logits, positive) + rows(logits.t(), positive.t())) / 2
 
 
 def among(logits, target, allowed, smoothing=0.0, weight=None):

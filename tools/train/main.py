@@ -51,8 +51,7 @@ def parser():
             s.add_argument("--mix", type=float, default=0, help="share of the photos that are two photos in one (CutMix, MixUp)")
         else:
             s.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
-            s.add_argument("--foreign", type=float, default=0.25, help="share of the photos whose conditional prompts have a "
-                           "rationale of another category")
+            s.add_argument("--foreign", type=float, default=0, help="share of the photos whose group's rationale is any category's")
             s.add_argument("--control", action="store_true", help="plain CLIP loss instead, into --work/control")
             s.add_argument("--from", dest="source", help="CLIPModel folder to start from (default: the averaged "
                            "weights of --work/pretrain/last.pt)")

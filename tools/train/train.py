@@ -10,10 +10,11 @@ A step of `pretrain` sums
     photos in one;
   - at most steps half a multi-positive CLIP loss with rationale prompts (every second step) or with conditional
     prompts (every fourth).
-A step of `ecor` sums the CLIP loss with rationale prompts and the CLIP loss with conditional prompts (which has
-the same rationale with other categories among its negatives), and a little of the category loss as an anchor.
-A step of `control` has the plain CLIP loss with captions of category and rationale in their place: what ECOR's loss is
-compared with.
+A step of `ecor` takes photos of one label set, in groups that share a rationale, and sums the CLIP loss with rationale
+prompts (against other rationales of the set: stage 1), the CLIP loss with conditional prompts (a photo against the
+set's categories under its group's rationale: stage 2), and a little of the category loss as an anchor.
+A step of `control` has the plain CLIP loss with captions of category and rationale in their place, for the same photos and
+rationales: what ECOR's loss is compared with.
 
 State is saved whole (weights, average, optimizer, every random generator), so a resumed run equals an
 uninterrupted one. Photos start small (32 pixels) and grow: see STAGES.
@@ -26,15 +27,23 @@ from collections import namedtuple
 import numpy as np
 import torch
 
-from . import data, lora, losses, muon, prompts
+from . import data, labelsets, lora, losses, muon, prompts
 from .export import read_checkpoint
 from .model import pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
 Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
-                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0.25))
+                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0))
 # (until this share of the run, side in pixels, cut to whole patches, patches kept)
 STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
+
+# Of a fine-tuning batch: photos of a group, rationales that stage 1 compares, categories that stage 2 compares.
+PHOTOS, RATIONALES, RIVALS = 5, 192, 64
+
+
+def labels_fit(pairs, batch, labels):
+    """bool [photos, pairs]: whether a pair's category is the photo's, and has the pair's rationale."""
+    return torch.tensor([[c == t and r in labels.rationales[c] for c, r in pairs] for t in batch.category])
 
 
 @torch.no_grad()
@@ -62,7 +71,9 @@ class Run:
                                           torch.bfloat16 if options.bfloat16 else torch.float32)
         self.average = {n: p.detach().clone() for n, p in model.named_parameters()}
         self.sampler = data.Sampler(photos.rows, options.seed)
+        self.label_sets = labelsets.label_sets(texts, self.row_class, self.sampler.weight)
         self.random = np.random.RandomState(options.seed + 1)
+        self.groups = np.random.RandomState(options.seed + 4)
         self.torch_random = torch.Generator().manual_seed(options.seed + 2)
         torch.manual_seed(options.seed + 3)
         self.step, self.seconds, self.shown = 0, 0.0, {}
@@ -72,7 +83,7 @@ class Run:
     def state(self):
         return {"model": self.model.state_dict(), "average": self.average, "optimizers": [x.state_dict() for x in self.optimizers],
                 "step": self.step, "seconds": self.seconds, "sampler": self.sampler.state(),
-                "random": self.random.get_state(), "torch_random": self.torch_random.get_state(),
+                "random": self.random.get_state(), "groups": self.groups.get_state(), "torch_random": self.torch_random.get_state(),
                 "torch_global": torch.get_rng_state(), "config": self.model.config, "lora": self.o.lora, "source": self.source}
 
     def save(self, name="last.pt"):
@@ -90,6 +101,7 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
         self.sampler.restore(state["sampler"])
         self.random.set_state(state["random"])
+        self.groups.set_state(state["groups"])
         self.torch_random.set_state(state["torch_random"])
         torch.set_rng_state(state["torch_global"])
 
@@ -145,26 +157,64 @@ class Run:
 
     def conditional_loss(self, images, classes, scale, negatives):
         pairs, positive, target, same = prompts.conditional_batch(
-            self.texts, classes.tolist(), self.random, self.others, negatives, self.o.foreign)
+            self.texts, classes.tolist(), self.random, self.others, negatives)
         template = CONDITIONAL_A if self.random.random_sample() < 0.35 else CONDITIONAL_B
         if not pairs:
             return images.sum() * 0
         logits = self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale)
         return (losses.multi_positive(logits, positive) + losses.among(logits, target, same)) / 2
 
-    def caption_loss(self, images, classes, scale):
-        """Plain CLIP loss: a caption of category and rationale for each photo, the others' captions as negatives."""
-        pairs, positive, _, _ = prompts.conditional_batch(self.texts, classes.tolist(), self.random, self.others, 0, 0)
-        if not pairs:
-            return images.sum() * 0
-        template = CONDITIONAL_A if self.random.random_sample() < 0.35 else CONDITIONAL_B
-        return losses.multi_positive(self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale), positive)
+    def stage1_loss(self, images, batch, labels, scale):
+        """CLIP loss with rationale prompts: those of the batch and others of its label set."""
+        drawn = set(batch.rationales)
+        rest = [r for r in labels.listed if r not in drawn]
+        listed = sorted(drawn | {rest[i] for i in self.random.permutation(len(rest))[:max(0, RATIONALES - len(drawn))]})
+        true = [set(labels.rationales[c]) for c in batch.category]
+        positive = torch.tensor([[r in t for r in listed] for t in true])
+        return losses.multi_positive(self.logits(images, [prompt(RATIONALE, r=r) for r in listed], scale), positive)
+
+    def stage2_loss(self, images, batch, labels, scale):
+        """CLIP loss with conditional prompts. A photo is compared with its label set's categories under its group's
+        rationale, a prompt with the photos of the batch.
+        """
+        rows, pairs, vectors = 0, [], []
+        for g, r in enumerate(batch.rationales):
+            mine = np.flatnonzero(batch.group == g)
+            true = batch.category[mine]
+            chosen = labels.rivals(r, true.tolist(), RIVALS, self.random)
+            texts = self.encode([prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c in chosen])
+            with torch.autocast("cpu", enabled=False):
+                logits = scale.float() * images[mine].float() @ texts.float().t()
+            at = {c: i for i, c in enumerate(chosen)}
+            target = torch.tensor([at[c] for c in true])
+            rows = rows + losses.among(logits, target, torch.from_numpy(labels.compared(true, chosen))) / len(batch.rationales)
+            for c in sorted(set(true)):
+                pairs.append((c, r))
+                vectors.append(texts[at[c]])
+        with torch.autocast("cpu", enabled=False):
+            logits = scale.float() * torch.stack(vectors).float() @ images.float().t()
+        return (rows + losses.rows(logits, labels_fit(pairs, batch, labels).t())) / 2
+
+    def caption_loss(self, images, batch, labels, scale):
+        """Plain CLIP loss: captions of category and rationale, those of other photos as negatives."""
+        pairs = set()
+        for c, g in zip(batch.category, batch.group):
+            r, own = batch.rationales[g], labels.rationales[c]
+            pairs.add((c, r if r in own else own[self.random.randint(len(own))]))
+        pairs = sorted(pairs)
+        strings = [prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c, r in pairs]
+        return losses.multi_positive(self.logits(images, strings, scale), labels_fit(pairs, batch, labels))
 
     def one_step(self):
         o = self.o
         stages = o.stages or STAGES[o.kind]
         side, keep = next((s // self.patch * self.patch, k) for until, s, k in stages if self.progress() < until or until >= 1)
-        rows = self.sampler.draw(o.batch)
+        if o.kind == "pretrain":
+            rows = self.sampler.draw(o.batch)
+        else:
+            labels = self.label_sets[self.groups.choice(len(self.label_sets), p=[share for _, share in self.label_sets])][0]
+            batch = labels.draw(o.batch // PHOTOS, PHOTOS, o.foreign, self.groups)
+            rows = batch.rows
         classes = torch.from_numpy(self.row_class[rows])
         pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,
                               side, 0.5)
@@ -188,11 +238,11 @@ class Run:
                     parts["rationale"] = self.rationale_loss(images, classes, scale)
                 loss = names + 0.5 * sum(v for k, v in parts.items() if k != "names")
             elif o.kind == "ecor":
-                parts["rationale"] = self.rationale_loss(images, classes, scale)
-                parts["conditional"] = self.conditional_loss(images, classes, scale, 2)
+                parts["rationale"] = self.stage1_loss(images, batch, labels, scale)
+                parts["conditional"] = self.stage2_loss(images, batch, labels, scale)
                 loss = parts["rationale"] + parts["conditional"] + 0.5 * names
             else:
-                parts["caption"] = self.caption_loss(images, classes, scale)
+                parts["caption"] = self.caption_loss(images, batch, labels, scale)
                 loss = 2 * parts["caption"] + 0.5 * names
         self.model.zero_grad(set_to_none=True)
         loss.backward()
