@@ -179,7 +179,7 @@ func run(ctx context.Context, o options) (*Report, error) {
 			r.Large = &PhotoTable{Photos: large.name}
 			r.Large.Rows, err = measureLarge(ctx, hosts, len(set.files), o.runs)
 		case "memory":
-			r.Memory, err = measureMemory(ctx, hosts)
+			r.Memory, err = measureMemory(ctx, hosts, len(set.files))
 		case "start":
 			r.Start, err = measureStart(ctx, tab, o.files, url, photos[0], o.runs)
 		case "sizes":

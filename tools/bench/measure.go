@@ -166,9 +166,14 @@ func measureLarge(ctx context.Context, hosts []named, index, runs int) ([]Row, e
 	return s.rows(), nil
 }
 
-func measureMemory(ctx context.Context, hosts []named) ([]Row, error) {
+// measureMemory classifies one more photo and returns the memory that everything
+// before and this took.
+func measureMemory(ctx context.Context, hosts []named, index int) ([]Row, error) {
 	var s samples
 	for _, h := range hosts {
+		if _, err := h.classify(ctx, index); err != nil {
+			return nil, fmt.Errorf("%s, photo %d: %w", h.name, index, err)
+		}
 		m, err := h.memory(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", h.name, err)

@@ -41,7 +41,7 @@ func (r *Report) print(w io.Writer) {
 		r.printRows(w, "Large photo", r.Large.Photos, r.Large.Rows)
 	}
 	if r.Memory != nil {
-		r.printRows(w, "Memory", "greatest, after all photos", r.Memory)
+		r.printRows(w, "Memory", "greatest, after all photos and one of 48 megapixels", r.Memory)
 	}
 	if r.Start != nil {
 		r.printRows(w, "Cold start", "all files on this machine", r.Start)
