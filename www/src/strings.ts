@@ -2,7 +2,7 @@
 
 import type { Note } from "./api";
 import type { Decision, Deleted, SortKey, State, StoreProblem } from "./review/types";
-import type { Method, Phase } from "./wire";
+import type { Method } from "./wire";
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -73,27 +73,10 @@ export const methodHints: Record<Method, string> = {
 };
 
 export const photo = {
-  waiting: "Waiting",
-  decoding: "Opening the photo…",
-  phase: (phase: Phase, done: number, total: number): string => {
-    switch (phase) {
-      case "image":
-        return "Looking at the photo…";
-      case "stage1":
-        return total > 1 ? `Reading prompts, ${done} of ${total}…` : "Comparing with the prompts…";
-      case "stage2":
-        return total > 1 ? `Weighing reasons, ${done} of ${total}…` : "Weighing reasons…";
-      case "done":
-        return "Done";
-    }
-  },
   atFirstSight: "At first sight; its reasons are being weighed…",
   cancelled: "Cancelled before it was done.",
-  retry: "Try again",
-  remove: (name: string) => `Remove ${name}`,
   unsure: "perhaps ",
   noReasons: "CLIP compares category names only and gives no reasons.",
-  details: "Details",
   categories: "Categories",
   reasons: (category: string) => `Reasons for ${category}`,
   reasonsHint: "Share of the answer for each pair of category and reason.",
@@ -110,8 +93,6 @@ export const photo = {
     stage2: "categories given reasons",
   },
   alt: (name: string) => `Photo ${name}`,
-  announce: (name: string, category: string, p: number, reasons: string) => `${name}: ${category}, ${percent(p)}${reasons && ", " + reasons}`,
-  announceError: (name: string, reason: string) => `${name}: ${reason}`,
 };
 
 export const list = {
@@ -311,7 +292,6 @@ export const decide = {
   withKey: (name: string, key: string) => `${name} (${key})`,
   chosen: (n: number) => (n === 0 ? "Nothing chosen" : `${number.format(n)} chosen`),
   none: "Choose no photo",
-  all: "Choose all",
   noneChosen: "Choose a photo first.",
   said: (what: string, n: number) => `${count(n, "photo")}: ${what}.`,
   undone: (n: number) => `Undone for ${count(n, "photo")}.`,
