@@ -25,6 +25,7 @@ const (
 	longTask     = 200                    // milliseconds; none may be longer
 	taskLimit    = 50                     // milliseconds; longer ones are counted
 	longTasks    = 10                     // of them, for each 1000 photos
+	mostCrowded  = 1.2                    // contention up to which long tasks are judged
 	heapOfPage   = 24                     // MB without any photo
 	heapOfPhotos = 12                     // MB for each 1000 photos
 )
@@ -53,16 +54,11 @@ func manyPhotos(t *testing.T, n int) []string {
 	return files
 }
 
-// contention is what other programs on the machine take from the page.
-type contention struct {
-	Times float64 // how many times as long as at its best the main thread needs for the same work, on average
-	Delay float64 // milliseconds by which it was late at worst
-}
-
-// contention measures it by work that is always the same.
-func (p *page) contention() contention {
+// contention returns how many times as long as at its best the page's main
+// thread needs for the same work: 1 on a machine that does nothing else.
+func (p *page) contention() float64 {
 	p.t.Helper()
-	return eval[contention](p, `(async () => {
+	return eval[float64](p, `(async () => {
 		const times = [];
 		for (let i = 0; i < 60; i++) {
 			const start = performance.now();
@@ -71,14 +67,13 @@ func (p *page) contention() contention {
 			await new Promise((r) => setTimeout(r));
 		}
 		times.splice(0, 10); // until it is compiled
-		const best = Math.min(...times);
-		return { times: times.reduce((a, b) => a + b) / times.length / best, delay: Math.max(...times) - best };
+		return times.reduce((a, b) => a + b) / times.length / Math.min(...times);
 	})()`)
 }
 
 // TestManyPhotos brings in 500 photos, or as many as ECOR_MANY says, and
 // scrolls through them: the page answers at all times and its memory is bounded.
-// Where other programs take their part of the machine, so much more time is allowed.
+// Where other programs take much of the machine, long tasks are told but not judged.
 func TestManyPhotos(t *testing.T) {
 	n := 500
 	if v := os.Getenv("ECOR_MANY"); v != "" {
@@ -123,14 +118,10 @@ func TestManyPhotos(t *testing.T) {
 		Duration int // milliseconds
 	}
 	tasks := eval[[]task](p, `tasks`)
-	after := p.contention()
-	times, delay := max(before.Times, after.Times), max(before.Delay, after.Delay)
-	longest, counted := 0, 0
+	crowded := max(before, p.contention())
+	longest := 0
 	for _, task := range tasks {
 		longest = max(longest, task.Duration)
-		if float64(task.Duration) > taskLimit*times {
-			counted++
-		}
 	}
 	p.save("decided")
 	for range 2 {
@@ -148,11 +139,13 @@ func TestManyPhotos(t *testing.T) {
 		}
 	}
 	t.Logf("%d photos: %d tasks over %d ms, the longest %d ms; heap of the page %.1f MB; %d tiles", n, len(tasks), taskLimit, longest, megabytes, tiles)
-	t.Logf("other programs make everything %.2f times as long and delay it by up to %.0f ms: %d tasks over %.0f ms; %v", times, delay, counted, taskLimit*times, tasks)
+	t.Logf("other programs make everything %.2f times as long; tasks: %v", crowded, tasks)
 	assert.Less(t, megabytes, heapOfPage+heapOfPhotos*float64(n)/1000, "heap in MB")
-	if slow := os.Getenv("ECOR_SLOW_MACHINE"); slow == "" {
-		assert.LessOrEqual(t, counted, longTasks*n/1000, "%v", tasks)
-		assert.LessOrEqual(t, float64(longest), longTask*times+delay)
+	if crowded <= mostCrowded {
+		assert.LessOrEqual(t, len(tasks), longTasks*n/1000, "%v", tasks)
+		assert.LessOrEqual(t, longest, longTask)
+	} else {
+		t.Logf("long tasks are not judged: that is more than %.1f times", mostCrowded)
 	}
 	assert.Empty(t, p.complaints())
 }
