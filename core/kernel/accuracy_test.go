@@ -154,7 +154,7 @@ func TestTransposeAndAddBias(t *testing.T) {
 }
 
 // goldenHash is of the results of TestSameBitsEverywhere.
-const goldenHash uint64 = 0x72d4de881315567f
+const goldenHash uint64 = 0xa8a79349b1b6c3e1
 
 // TestSameBitsEverywhere holds every build, native and WebAssembly, to one hash.
 func TestSameBitsEverywhere(t *testing.T) {
@@ -177,7 +177,8 @@ func TestSameBitsEverywhere(t *testing.T) {
 	w, acc, colSum := make([]int8, n*PadK(k)), make([]int32, m*n), make([]float32, n)
 	fillS8(r, w)
 	RowSums(colSum, w, n, PadK(k))
-	GemmU7S8(acc, q, Pack(w, n, PadK(k)), m, n, PadK(k), &Scratch{})
+	w = Pack(w, n, PadK(k))
+	GemmU7S8(acc, q, w, m, n, PadK(k), &Scratch{})
 	DequantizeRows(y, acc, rowScale, rowMin, b[:n], colSum, b[n:2*n], m, n, true)
 	add(y)
 	for _, f := range []func([]float32){
@@ -193,5 +194,17 @@ func TestSameBitsEverywhere(t *testing.T) {
 		f(z)
 		add(z)
 	}
+	Linear(y, n, q, rowScale, rowMin, w, b[:n], colSum, b[n:2*n], m, n, PadK(k), true, &Scratch{})
+	add(y)
+	const d, heads, tokens = 24, 3, 21
+	wide, heady := make([]int8, d*heads*PadK(k)), make([]float32, tokens*d*heads)
+	fillS8(r, wide)
+	LinearHeads(heady[:m*d*heads], d, q, rowScale, rowMin, Pack(wide, d*heads, PadK(k)), b[:d*heads], b[n:n+d*heads], nil, m, d*heads, PadK(k), &Scratch{})
+	add(heady[:m*d*heads])
+	Attend(heady, d*heads, x[:m*d], b[:tokens*d], b[tokens*d:2*tokens*d], m, tokens, d, 0.003, &AttentionScratch{})
+	add(heady[:span(m, d, d*heads)])
+	Dots(y[:m], x[:k], b, k+3)
+	Combine(y[m:m+k], y[:m], b, k+3)
+	add(y)
 	assert.Equal(t, goldenHash, h.Sum64(), "%s kernels", Name())
 }

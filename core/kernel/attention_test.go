@@ -61,30 +61,105 @@ func plainAttend(out []float32, ldo int, q, k, v []float32, rows, tokens, d int,
 	}
 }
 
-func TestLinearHeads(t *testing.T) {
-	r := rand.New(rand.NewPCG(newSeed(t), 23))
+// attendGeneric is Attend with the generic kernels.
+func attendGeneric(out []float32, ldo int, q, k, v []float32, rows, tokens, d int, scale float32, s *AttentionScratch) {
+	dp, tp := PadK(d), PadK(tokens)
+	u7, qScale, qMin := make([]uint8, rows*dp), make([]float32, rows), make([]float32, rows)
+	quantizeRowsGeneric(u7, qScale, qMin, q, rows, d)
+	keys, keyScale, keySum := make([]int8, PanelLen(tp, dp)), make([]float32, tp), make([]float32, tp)
+	quantizeKeysGeneric(keys, keyScale, keySum, k, tokens, d)
+	values, valueScale := make([]int8, PanelLen(d, tp)), make([]float32, d)
+	quantizeValuesGeneric(values, valueScale, v, tokens, d)
+	mask, zeros := make([]float32, tp), make([]float32, max(d, rows))
+	fill(mask[tokens:], -maxFloat32)
+	scores, weights, weightScale := make([]float32, rows*tp), make([]uint8, rows*tp), make([]float32, rows)
+	linearGeneric(scores, tp, u7, qScale, qMin, keys, keyScale, keySum, mask, rows, tp, dp, false, &s.Scratch)
+	softmaxU7Generic(weights, weightScale, scores, rows, tp, scale)
+	linearGeneric(out, ldo, weights, weightScale, zeros, values, valueScale, zeros, nil, rows, d, tp, false, &s.Scratch)
+}
+
+// checkAttend compares impl with the generic kernels, bit for bit. The work
+// buffers are just large enough.
+func checkAttend(impl implementation, r *rand.Rand, numbers operand, rows, tokens, d, pad int) error {
+	what := fmt.Sprintf("attention of %d to %d of %d", rows, tokens, d)
+	ldo, dp, tp := d+pad, PadK(d), PadK(tokens)
+	q, k, v := numbers(r, rows*d, d), numbers(r, tokens*d, d), numbers(r, tokens*d, d)
+	// From one token that takes all the weight to all tokens alike.
+	scale := float32(math.Ldexp(0.7, -r.IntN(14)))
+	out := floats(r, span(rows, d, ldo))
+	want := out.clone()
+	number := func(n int) guarded[float32] { return guard(n, floatGuard) }
+	qScale, qMin, keyScale, keySum := number(rows), number(rows), number(tp), number(tp)
+	mask, valueScale, scores, weightScale := number(tp), number(d), number(attendRows*tp), number(attendRows)
+	u7, weights := guard(rows*dp, uint8(101)), guard(attendRows*tp, uint8(101))
+	keys, values := guard(PanelLen(tp, dp), int8(-103)), guard(PanelLen(d, tp), int8(-103))
+	impl.attend(out.data(), ldo, q.data(), k.data(), v.data(), rows, tokens, d, scale, &AttentionScratch{
+		q: u7.data(), qScale: qScale.data(), qMin: qMin.data(), keys: keys.data(), keyScale: keyScale.data(), keySum: keySum.data(), mask: mask.data(),
+		values: values.data(), valueScale: valueScale.data(), scores: scores.data(), weights: weights.data(), weightScale: weightScale.data(),
+	})
+	attendGeneric(want.data(), ldo, q.data(), k.data(), v.data(), rows, tokens, d, scale, &AttentionScratch{})
+	for _, b := range []guarded[float32]{out, qScale, qMin, keyScale, keySum, mask, valueScale, scores, weightScale} {
+		if err := b.check(what); err != nil {
+			return err
+		}
+	}
+	return firstError(sameBits(what, out.data(), want.data()), u7.check(what), weights.check(what), keys.check(what), values.check(what))
+}
+
+// checkLinearHeads compares impl with the generic kernels, bit for bit.
+func checkLinearHeads(impl implementation, r *rand.Rand, numbers operand, m, heads, d, k int, s *Scratch) error {
+	kp, n := PadK(k), heads*d
+	what := fmt.Sprintf("%d rows of %d heads of %d", m, heads, d)
+	l := newLayer(r, numbers, m, n, k)
+	for _, bias := range [][]float32{nil, l.bias.data()} {
+		y, whole := guard(m*n, floatGuard), make([]float32, m*n)
+		impl.linearHeads(y.data(), d, l.a.data(), l.rowScale.data(), l.rowMin.data(), l.w.data(), l.colScale.data(), l.colSum.data(), bias, m, n, kp, s)
+		linearGeneric(whole, n, l.a.data(), l.rowScale.data(), l.rowMin.data(), l.w.data(), l.colScale.data(), l.colSum.data(), bias, m, n, kp, false, &Scratch{})
+		want := make([]float32, 0, m*n)
+		for head := range heads {
+			for i := range m {
+				want = append(want, whole[i*n+head*d:i*n+(head+1)*d]...)
+			}
+		}
+		if err := firstError(sameBits(what, y.data(), want), y.check(what)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepLinearHeads holds impl to the generic kernels over shapes around the tile.
+func sweepLinearHeads(impl implementation, seed uint64) error {
+	r := rand.New(rand.NewPCG(seed, 23))
 	var s Scratch
 	for _, m := range []int{1, 2, 7} {
 		for _, c := range []struct{ d, heads int }{{8, 1}, {8, 3}, {16, 2}, {24, 3}, {64, 2}} {
-			const k = 32
-			n := c.d * c.heads
-			a, w := make([]uint8, m*k), Pack(weights(r, fillS8, n, k), n, k)
-			fillU7(r, a)
-			rowScale, rowMin, bias := floats(r, m).data(), floats(r, m).data(), floats(r, n).data()
-			colScale, colSum := floats(r, n).data(), floats(r, n).data()
-			y, whole := guard(m*n, floatGuard), make([]float32, m*n)
-			LinearHeads(y.data(), c.d, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, &s)
-			linearGeneric(whole, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, k, false, &s)
-			want := make([]float32, 0, m*n)
-			for head := range c.heads {
-				for i := range m {
-					want = append(want, whole[i*n+head*c.d:i*n+(head+1)*c.d]...)
-				}
+			if err := checkLinearHeads(impl, r, ordinary, m, c.heads, c.d, 32, &s); err != nil {
+				return err
 			}
-			what := fmt.Sprintf("%d heads of %d", c.heads, c.d)
-			require.NoError(t, firstError(sameBits(what, y.data(), want), y.check(what)))
 		}
 	}
+	return nil
+}
+
+// sweepAttend holds impl to the generic kernels over shapes around the tile.
+func sweepAttend(impl implementation, seed uint64) error {
+	r := rand.New(rand.NewPCG(seed, 24))
+	for _, tokens := range []int{1, 4, 16, 17, 37, 50} {
+		for _, d := range []int{8, 16, 24, 64} {
+			for _, rows := range []int{1, 5, min(tokens, 33)} {
+				if err := checkAttend(impl, r, ordinary, rows, tokens, d, tokens%3); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func TestLinearHeads(t *testing.T) {
+	require.NoError(t, sweepLinearHeads(dispatched, newSeed(t)))
+	var s Scratch
 	f := func(n int) []float32 { return make([]float32, n) }
 	for _, d := range []int{0, 4, 16} {
 		assert.PanicsWithValue(t, badHead, func() {
@@ -93,7 +168,9 @@ func TestLinearHeads(t *testing.T) {
 	}
 }
 
+// TestAttend holds Attend to the generic kernels, and to what it promises.
 func TestAttend(t *testing.T) {
+	require.NoError(t, sweepAttend(dispatched, newSeed(t)))
 	r := rand.New(rand.NewPCG(newSeed(t), 20))
 	var s AttentionScratch
 	for _, tokens := range []int{1, 3, 4, 16, 17, 37, 50} {

@@ -76,6 +76,51 @@ func TestSweepsCatch(t *testing.T) {
 				linearGeneric(y, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, kk, accumulate, s)
 			}
 		},
+		"linear takes numbers too small to be normal as zero": func(k *implementation) {
+			k.linear = func(y []float32, ldy int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, kk int, accumulate bool, s *Scratch) {
+				linearGeneric(y, ldy, a, withoutDenormals(rowScale), withoutDenormals(rowMin), w, withoutDenormals(colScale), withoutDenormals(colSum), withoutDenormals(bias), m, n, kk, accumulate, s)
+			}
+		},
+		"linearHeads does not divide": func(k *implementation) {
+			k.linearHeads = func(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, kk int, s *Scratch) {
+				linearGeneric(y, n, a, rowScale, rowMin, w, colScale, colSum, bias, m, n, kk, false, s)
+			}
+		},
+		"linearHeads forgets the bias": func(k *implementation) {
+			k.linearHeads = func(y []float32, d int, a []uint8, rowScale, rowMin []float32, w []int8, colScale, colSum, bias []float32, m, n, kk int, s *Scratch) {
+				linearHeadsGeneric(y, d, a, rowScale, rowMin, w, colScale, colSum, nil, m, n, kk, s)
+			}
+		},
+		"attend ignores the leading dimension": func(k *implementation) {
+			k.attend = func(out []float32, ldo int, q, key, v []float32, rows, tokens, d int, scale float32, s *AttentionScratch) {
+				attendGeneric(out, d, q, key, v, rows, tokens, d, scale, s)
+			}
+		},
+		"attend gives weight to the padding": func(k *implementation) {
+			k.attend = func(out []float32, ldo int, q, key, v []float32, rows, tokens, d int, scale float32, s *AttentionScratch) {
+				padded := func(x []float32) []float32 {
+					return append(append(make([]float32, 0, (tokens+1)*d), x...), make([]float32, d)...)
+				}
+				attendGeneric(out, ldo, q, padded(key), padded(v), rows, tokens+1, d, scale, s)
+			}
+		},
+		"attend does not scale": func(k *implementation) {
+			k.attend = func(out []float32, ldo int, q, key, v []float32, rows, tokens, d int, scale float32, s *AttentionScratch) {
+				attendGeneric(out, ldo, q, key, v, rows, tokens, d, 1, s)
+			}
+		},
+		"attend writes past its work buffers": func(k *implementation) {
+			k.attend = func(out []float32, ldo int, q, key, v []float32, rows, tokens, d int, scale float32, s *AttentionScratch) {
+				attendGeneric(out, ldo, q, key, v, rows, tokens, d, scale, &AttentionScratch{})
+				scores := s.scores
+				scores[: len(scores)+1 : cap(scores)][len(scores)] = 0
+			}
+		},
+		"gemm takes numbers too small to be normal as zero": func(k *implementation) {
+			k.gemm = func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {
+				gemmGeneric(y, ldy, withoutDenormals(x), ldx, b, ldb, m, n, k)
+			}
+		},
 		"gemm sums from the end": func(k *implementation) {
 			k.gemm = func(y []float32, ldy int, x []float32, ldx int, b []float32, ldb int, m, n, k int) {
 				for i := range m {
@@ -131,6 +176,25 @@ func TestSweepsCatch(t *testing.T) {
 				return sum
 			}
 		},
+		"dots leaves out an odd last row": func(k *implementation) {
+			k.dots = func(dst, q, rows []float32, ld int) { dotsGeneric(dst[:len(dst)&^1], q, rows, ld) }
+		},
+		"dots ignores the leading dimension": func(k *implementation) {
+			k.dots = func(dst, q, rows []float32, _ int) { dotsGeneric(dst, q, rows, len(q)) }
+		},
+		"combine sums from the end": func(k *implementation) {
+			k.combine = func(y, a, rows []float32, ld int) {
+				for i := len(a) - 1; i >= 0; i-- {
+					axpyGeneric(y, a[i], rows[i*ld:i*ld+len(y)])
+				}
+			}
+		},
+		"combine starts from zero": func(k *implementation) {
+			k.combine = func(y, a, rows []float32, ld int) {
+				clear(y)
+				combineGeneric(y, a, rows, ld)
+			}
+		},
 		"axpy fuses": func(k *implementation) {
 			k.axpy = func(y []float32, a float32, x []float32) {
 				for i := range y {
@@ -176,7 +240,24 @@ func TestSweepsCatch(t *testing.T) {
 
 // sweep runs every sweep.
 func sweep(impl implementation, seed uint64) error {
-	return firstError(
+	err := firstError(
 		sweepGemmU7S8(impl, seed), sweepLinear(impl, seed), sweepGemm(impl, seed),
-		sweepVectors(impl, seed), sweepRows(impl, seed))
+		sweepLinearHeads(impl, seed), sweepAttend(impl, seed),
+		sweepVectors(impl, seed), sweepRows(impl, seed), sweepRuns(impl, seed))
+	if err != nil {
+		return err
+	}
+	return sweepRandom(impl, seed, 20)
+}
+
+// withoutDenormals returns x, nil where it is nil, with zeros for numbers too small
+// to be normal.
+func withoutDenormals(x []float32) []float32 {
+	y := append([]float32(nil), x...)
+	for i, v := range y {
+		if max(v, -v) < 0x1p-126 {
+			y[i] = v * 0 // of the same sign
+		}
+	}
+	return y
 }

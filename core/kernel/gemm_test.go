@@ -64,21 +64,37 @@ func weights(r *rand.Rand, fill func(*rand.Rand, []int8), n, k int) []int8 {
 	return w
 }
 
+// layer is a quantized layer of n outputs, and m rows of its input.
+type layer struct {
+	a                                        guarded[uint8]
+	w                                        guarded[int8]
+	rowScale, rowMin, colScale, colSum, bias guarded[float32]
+}
+
+func newLayer(r *rand.Rand, numbers operand, m, n, k int) layer {
+	kp := PadK(k)
+	l := layer{
+		guard(m*kp, uint8(101)), guard(PanelLen(n, kp), int8(-103)),
+		numbers(r, m, 1), numbers(r, m, 1), numbers(r, n, 1), numbers(r, n, 1), numbers(r, n, 1),
+	}
+	for i := range m {
+		fillEndsU7(r, l.a.data()[i*kp:(i+1)*kp])
+	}
+	copy(l.w.data(), Pack(weights(r, fillS8, n, k), n, kp))
+	return l
+}
+
 // checkLinear compares impl with the generic kernels, bit for bit.
-func checkLinear(impl implementation, r *rand.Rand, m, n, k, pad int, s *Scratch) error {
+func checkLinear(impl implementation, r *rand.Rand, numbers operand, m, n, k, pad int, s *Scratch) error {
 	kp, ldy := PadK(k), n+pad
-	a, w := guard(m*kp, uint8(101)), guard(PanelLen(n, kp), int8(-103))
-	fillU7(r, a.data())
-	copy(w.data(), Pack(weights(r, fillS8, n, k), n, kp))
-	rowScale, rowMin := floats(r, m), floats(r, m)
-	colScale, colSum := floats(r, n), floats(r, n)
-	for _, bias := range [][]float32{nil, floats(r, n).data()} {
+	l := newLayer(r, numbers, m, n, k)
+	for _, bias := range [][]float32{nil, l.bias.data()} {
 		for _, accumulate := range []bool{false, true} {
 			what := fmt.Sprintf("linear of %d×%d×%d, leading dimension %d, bias %t, accumulate %t", m, n, k, ldy, bias != nil, accumulate)
-			y := floats(r, span(m, n, ldy))
+			y := numbers(r, span(m, n, ldy), ldy)
 			want := y.clone()
-			impl.linear(y.data(), ldy, a.data(), rowScale.data(), rowMin.data(), w.data(), colScale.data(), colSum.data(), bias, m, n, kp, accumulate, s)
-			linearGeneric(want.data(), ldy, a.data(), rowScale.data(), rowMin.data(), w.data(), colScale.data(), colSum.data(), bias, m, n, kp, accumulate, &Scratch{})
+			impl.linear(y.data(), ldy, l.a.data(), l.rowScale.data(), l.rowMin.data(), l.w.data(), l.colScale.data(), l.colSum.data(), bias, m, n, kp, accumulate, s)
+			linearGeneric(want.data(), ldy, l.a.data(), l.rowScale.data(), l.rowMin.data(), l.w.data(), l.colScale.data(), l.colSum.data(), bias, m, n, kp, accumulate, &Scratch{})
 			if err := firstError(sameBits(what, y.data(), want.data()), y.check(what)); err != nil {
 				return err
 			}
@@ -94,14 +110,14 @@ func sweepLinear(impl implementation, seed uint64) error {
 	for _, m := range tileRows {
 		for _, n := range tileCols {
 			for _, k := range []int{1, 16, 47, 64} {
-				if err := checkLinear(impl, r, m, n, k, m%3, &s); err != nil {
+				if err := checkLinear(impl, r, ordinary, m, n, k, m%3, &s); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	// Several blocks of rows.
-	return checkLinear(impl, r, 18, 3, 16384, 0, &s)
+	return checkLinear(impl, r, ordinary, 18, 3, 16384, 0, &s)
 }
 
 // sweepGemmU7S8 holds impl to the generic kernel over shapes around the tile.
@@ -120,9 +136,9 @@ func sweepGemmU7S8(impl implementation, seed uint64) error {
 	return nil
 }
 
-func checkGemm(impl implementation, r *rand.Rand, m, n, k, padX, padB, padY int) error {
+func checkGemm(impl implementation, r *rand.Rand, numbers operand, m, n, k, padX, padB, padY int) error {
 	ldx, ldb, ldy := k+padX, n+padB, n+padY
-	x, b := floats(r, span(m, k, ldx)), floats(r, span(k, n, ldb))
+	x, b := numbers(r, span(m, k, ldx), ldx), numbers(r, span(k, n, ldb), ldb)
 	y := floats(r, span(m, n, ldy))
 	expect := y.clone()
 	impl.gemm(y.data(), ldy, x.data(), ldx, b.data(), ldb, m, n, k)
@@ -150,7 +166,7 @@ func sweepGemm(impl implementation, seed uint64) error {
 		for _, n := range tileCols {
 			for _, k := range []int{0, 1, 2, 3, 4, 5, 8, 13, 32} {
 				for _, pad := range [][3]int{{0, 0, 0}, {5, 3, 1}, {0, 96, 7}} {
-					if err := checkGemm(impl, r, m, n, k, pad[0], pad[1], pad[2]); err != nil {
+					if err := checkGemm(impl, r, ordinary, m, n, k, pad[0], pad[1], pad[2]); err != nil {
 						return err
 					}
 				}

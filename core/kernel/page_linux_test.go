@@ -54,7 +54,6 @@ func TestSweepsAtPageEnd(t *testing.T) {
 	atPageEnd(t)
 	require.NotPanics(t, func() {
 		require.NoError(t, sweep(dispatched, newSeed(t)))
-		require.NoError(t, sweepRuns(newSeed(t)))
 	})
 }
 

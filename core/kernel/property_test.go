@@ -29,6 +29,47 @@ func refill(r *rand.Rand, x []float32, cols int) {
 	}
 }
 
+// An operand returns a guarded buffer of n numbers, cols of them in a row.
+type operand func(r *rand.Rand, n, cols int) guarded[float32]
+
+// ordinary numbers have their exponents close to one another.
+func ordinary(r *rand.Rand, n, _ int) guarded[float32] { return floats(r, n) }
+
+// extreme numbers are in each row of one of the fills, now and then in all rows of
+// the same.
+func extreme(r *rand.Rand, n, cols int) guarded[float32] {
+	x := floats(r, n)
+	if r.IntN(4) == 0 {
+		cols = n
+	}
+	refill(r, x.data(), max(cols, 1))
+	return x
+}
+
+// fillEndsU7 fills a row of activations with numbers, or with one end of their range.
+func fillEndsU7(r *rand.Rand, a []uint8) {
+	switch r.IntN(3) {
+	case 0:
+		fillU7(r, a)
+	case 1:
+		fill(a, 0)
+	case 2:
+		fill(a, 127)
+	}
+}
+
+// fillEndsS8 is fillEndsU7 for weights.
+func fillEndsS8(r *rand.Rand, w []int8) {
+	switch r.IntN(3) {
+	case 0:
+		fillS8(r, w)
+	case 1:
+		fill(w, 0)
+	case 2:
+		fill(w, int8(127-254*r.IntN(2)))
+	}
+}
+
 // size returns a number up to most, often next to a multiple of a panel, a tile
 // or a vector.
 func size(r *rand.Rand, most int) int {
@@ -42,13 +83,20 @@ func sweepRandom(impl implementation, seed uint64, rounds int) error {
 	r := rand.New(rand.NewPCG(seed, 20))
 	var s Scratch
 	for range rounds {
-		m, n, k := size(r, 40), size(r, 140), size(r, 600)
-		if err := firstError(
-			checkGemmU7S8(impl, r, fillU7, fillS8, m, n, k, &s),
-			checkLinear(impl, r, m, n, k, r.IntN(9), &s),
-			checkGemm(impl, r, m, n, k, r.IntN(9), r.IntN(9), r.IntN(9)),
-			checkExtremes(impl, r, size(r, 300)),
-		); err != nil {
+		for _, numbers := range []operand{ordinary, extreme} {
+			m, n, k, d := size(r, 40), size(r, 140), size(r, 600), 8*(1+r.IntN(10))
+			if err := firstError(
+				checkGemmU7S8(impl, r, fillEndsU7, fillEndsS8, m, n, k, &s),
+				checkLinear(impl, r, numbers, m, n, k, r.IntN(9), &s),
+				checkLinearHeads(impl, r, numbers, m, 1+r.IntN(4), d, k, &s),
+				checkAttend(impl, r, numbers, m, n, d, r.IntN(9)),
+				checkGemm(impl, r, numbers, m, n, k, r.IntN(9), r.IntN(9), r.IntN(9)),
+				checkRuns(impl, r, numbers, m, n, r.IntN(9)),
+			); err != nil {
+				return err
+			}
+		}
+		if err := checkExtremes(impl, r, size(r, 300)); err != nil {
 			return err
 		}
 	}
@@ -87,9 +135,9 @@ func checkExtremes(impl implementation, r *rand.Rand, n int) error {
 }
 
 func TestRandomShapes(t *testing.T) {
-	rounds := 40
+	rounds := 20
 	if testing.Short() {
-		rounds = 10
+		rounds = 5
 	}
 	require.NoError(t, sweepRandom(dispatched, newSeed(t), rounds))
 }

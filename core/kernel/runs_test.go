@@ -9,14 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkRuns compares Dots and Combine with Dot and Axpy, bit for bit, on n rows of
-// d elements in one of the fills.
-func checkRuns(r *rand.Rand, n, d, pad int) error {
+// checkRuns compares impl's runs of n rows of d elements with the generic dot and
+// axpy, bit for bit.
+func checkRuns(impl implementation, r *rand.Rand, numbers operand, n, d, pad int) error {
 	ld := d + pad
-	rows, q := floats(r, span(n, d, ld)), floats(r, d)
-	refill(r, rows.data(), max(ld, 1))
+	rows, q := numbers(r, span(n, d, ld), ld), numbers(r, d, d)
 	scores, want := floats(r, n), make([]float32, n)
-	Dots(scores.data(), q.data(), rows.data(), ld)
+	impl.dots(scores.data(), q.data(), rows.data(), ld)
 	for i := range want {
 		want[i] = dotGeneric(q.data(), rows.data()[i*ld:i*ld+d])
 	}
@@ -24,9 +23,9 @@ func checkRuns(r *rand.Rand, n, d, pad int) error {
 	if err := firstError(sameBits(what, scores.data(), want), scores.check(what)); err != nil {
 		return err
 	}
-	a, y := floats(r, n), floats(r, d)
+	a, y := numbers(r, n, 1), numbers(r, d, d)
 	sum := y.clone()
-	Combine(y.data(), a.data(), rows.data(), ld)
+	impl.combine(y.data(), a.data(), rows.data(), ld)
 	for i, v := range a.data() {
 		axpyGeneric(sum.data(), v, rows.data()[i*ld:i*ld+d])
 	}
@@ -34,13 +33,16 @@ func checkRuns(r *rand.Rand, n, d, pad int) error {
 	return firstError(sameBits(what, y.data(), sum.data()), y.check(what))
 }
 
-func sweepRuns(seed uint64) error {
+// sweepRuns holds impl to the generic kernels, bit for bit.
+func sweepRuns(impl implementation, seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 21))
 	for n := range 14 {
 		for _, d := range []int{0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 64, 80} {
 			for _, pad := range []int{0, 3, 128} {
-				if err := checkRuns(r, n, d, pad); err != nil {
-					return err
+				for _, numbers := range []operand{ordinary, extreme} {
+					if err := checkRuns(impl, r, numbers, n, d, pad); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -49,7 +51,7 @@ func sweepRuns(seed uint64) error {
 }
 
 func TestRuns(t *testing.T) {
-	require.NoError(t, sweepRuns(newSeed(t)))
+	require.NoError(t, sweepRuns(dispatched, newSeed(t)))
 	assert.PanicsWithValue(t, shortSrc, func() { Dots(make([]float32, 2), make([]float32, 4), make([]float32, 8), 5) })
 	assert.PanicsWithValue(t, badLd, func() { Combine(make([]float32, 4), make([]float32, 2), make([]float32, 8), 3) })
 }
