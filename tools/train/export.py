@@ -9,6 +9,8 @@ Contract
                              export does not make (the model card, the licence) are kept.
   load(folder)               a Clip from any CLIPModel folder of the quick_gelu or gelu kind.
   from_checkpoint(state)     a Clip from a training run's last.pt.
+  blend(model, start, share) start's weights and the share of what training changed in them, as in WiSE-FT (Wortsman et al.,
+                             arXiv 2109.01903): fine-tuning's gain for less of what it forgets.
   calibrate(...)             per-channel maximum |input| of every linear layer.
 """
 import json
@@ -126,6 +128,13 @@ def load(folder):
     state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in tensors.items() if not k.endswith("position_ids")}
     model.load_state_dict(state)
     return model
+
+
+@torch.no_grad()
+def blend(model, start, share):
+    before = start.state_dict()
+    for name, p in model.named_parameters():
+        p.copy_(before[name].lerp(p, share))
 
 
 @torch.no_grad()

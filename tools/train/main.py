@@ -59,6 +59,7 @@ def parser():
     s.add_argument("checkpoint", help="a last.pt")
     s.add_argument("out")
     s.add_argument("--plain", action="store_true", help="the weights of the last step, not their average")
+    s.add_argument("--blend", type=float, default=1, metavar="SHARE", help="how much of what fine-tuning changed is kept, 0 to 1")
     s = add("evaluate", "top-1 per set and both conditional templates, in float32")
     s.add_argument("model", help="a CLIPModel folder")
     s.add_argument("--part", choices=("val", "test"), default="val")
@@ -139,6 +140,8 @@ def command_export(a):
     state = export.read_checkpoint(a.checkpoint)
     net = export.from_checkpoint(state, a.plain)
     folder = state["source"]
+    if a.blend < 1:
+        export.blend(net, export.load(folder), a.blend)
     tokens, texts = bpe.Bpe.load(folder), load_texts(a)
     photos = data.Photos(os.path.join(a.work, "packed"), "train")
     random = np.random.RandomState(0)

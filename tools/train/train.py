@@ -12,7 +12,7 @@ A step of `pretrain` sums
     prompts (every fourth).
 A step of `ecor` takes photos of one label set, in groups that share a rationale, and sums the CLIP loss with rationale
 prompts (against other rationales of the set: stage 1), the CLIP loss with conditional prompts (a photo against the
-set's categories under its group's rationale: stage 2), and a little of the category loss as an anchor.
+set's categories under its group's rationale: stage 2; counted twice), and half the category loss as an anchor.
 A step of `control` has the plain CLIP loss with captions of category and rationale in their place, for the same photos and
 rationales: what ECOR's loss is compared with.
 
@@ -38,7 +38,7 @@ Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay
 STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
 
 # Of a fine-tuning batch: photos of a group, rationales that stage 1 compares, categories that stage 2 compares.
-PHOTOS, RATIONALES, RIVALS = 5, 192, 64
+PHOTOS, RATIONALES, RIVALS = 8, 128, 64
 
 
 def labels_fit(pairs, batch, labels):
@@ -240,7 +240,7 @@ class Run:
             elif o.kind == "ecor":
                 parts["rationale"] = self.stage1_loss(images, batch, labels, scale)
                 parts["conditional"] = self.stage2_loss(images, batch, labels, scale)
-                loss = parts["rationale"] + parts["conditional"] + 0.5 * names
+                loss = parts["rationale"] + 2 * parts["conditional"] + 0.5 * names
             else:
                 parts["caption"] = self.caption_loss(images, batch, labels, scale)
                 loss = 2 * parts["caption"] + 0.5 * names

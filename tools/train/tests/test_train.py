@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 import torch
 
-from tools.train import data, export, lora, model, muon, texts, train
+from tools.train import data, export, labelsets, lora, model, muon, texts, train
 
 import made_up
 
@@ -100,6 +100,16 @@ class ModelTest(unittest.TestCase):
         self.assertEqual(len(ranges["text_model.encoder.layers.1.mlp.fc2"]), 64)
         self.assertEqual(len(ranges), 2 + 2 * 2 * 6)
 
+    def test_blend_lies_between_start_and_trained(self):
+        start, trained = model.Clip(self.net.config), model.Clip(self.net.config)
+        for share in (0, 0.25, 1):
+            net = model.Clip(self.net.config)
+            net.load_state_dict(trained.state_dict())
+            export.blend(net, start, share)
+            for name, p in net.state_dict().items():
+                want = (1 - share) * start.state_dict()[name] + share * trained.state_dict()[name]
+                self.assertLess((p - want).abs().max().item(), 1e-6, (name, share))
+
     def test_adopt_keeps_what_a_photo_means_when_its_patches_grow(self):
         old = model.Clip(made_up.config(self.tokens))  # 32 pixels, patches of 8
         c = made_up.config(self.tokens)
@@ -185,6 +195,46 @@ class RunTest(unittest.TestCase):
         run = self.run_of("ecor", 2)
         run.loop(every=1)
         self.assertTrue(os.path.exists(os.path.join(run.folder, "last.pt")))
+
+    def test_mixed_photos_hold_shares_of_two(self):
+        x = torch.stack([torch.full((3, 8, 8), float(i)) for i in range(6)])
+        for seed in range(8):
+            y, other, weight = data.mix(x, 4, torch.Generator().manual_seed(seed))
+            self.assertTrue(torch.equal(y[:2], x[:2]) and other[:2].tolist() == [0, 1] and weight[:2].tolist() == [1, 1])
+            self.assertEqual(sorted(other[2:].tolist()), [2, 3, 4, 5])
+            self.assertLess((y.mean((1, 2, 3)) - (weight * torch.arange(6) + (1 - weight) * other)).abs().max().item(), 1e-5)
+
+    def test_label_sets(self):
+        classes = [self.texts.index[s, c] for s, c, _, _ in self.photos.rows]
+        made = labelsets.label_sets(self.texts, classes, np.full(len(classes), 1 / len(classes)))
+        self.assertAlmostEqual(sum(share for _, share in made), 1)
+        labels = made[0][0]
+        self.assertEqual(labels.names, sorted(made_up.COLOURS))
+        self.assertEqual(labels.owners["a flat shape"], [labels.names.index("leaf"), labels.names.index("pool")])
+        random = np.random.RandomState(0)
+        batch = labels.draw(6, 4, 0, random)
+        self.assertEqual(batch.group.tolist(), [g for g in range(6) for _ in range(4)])
+        for row, c, g in zip(batch.rows, batch.category, batch.group):
+            self.assertEqual(self.photos.rows[row][1], labels.names[c])
+            self.assertIn(c, labels.owners[batch.rationales[g]])
+        rivals = labels.rivals("a flat shape", [labels.names.index("cherry")], 3, random)
+        self.assertEqual(sorted(labels.names[i] for i in rivals), ["cherry", "leaf", "pool"])
+        foreign = labels.draw(50, 4, 1, random)
+        self.assertTrue(any(c not in labels.owners[foreign.rationales[g]] for c, g in zip(foreign.category, foreign.group)))
+
+    def test_control_sees_the_same_photos(self):
+        seen = {}
+        for kind in ("ecor", "control"):
+            run = self.run_of(kind, 5)
+            draws = []
+            for labels, _ in run.label_sets:
+                draw = labels.draw
+                labels.draw = lambda *a, draw=draw: draws.append(draw(*a)) or draws[-1]
+            for _ in range(5):
+                run.one_step()
+            seen[kind] = [(b.rows.tolist(), b.rationales) for b in draws]
+        self.assertEqual(len(seen["ecor"]), 5)
+        self.assertEqual(seen["ecor"], seen["control"])
 
     def test_sampler_favours_rare_categories(self):
         rows = [["cifar10", "a", 96, ""]] * 90 + [["cifar10", "b", 96, ""]] * 10
