@@ -5,8 +5,7 @@ Contract
                                    of them. muon_rate 0: AdamW alone. dtype: what Muon's iteration computes in.
   Muon                             momentum, then the nearest orthogonal matrix as the update (Newton-Schulz
                                    iteration), as described by Keller Jordan, "Muon: an optimizer for hidden
-                                   layers in neural networks" (2024). Small towers learn as much from about half
-                                   the photos (README, table of recipes).
+                                   layers in neural networks" (2024).
 
 Each parameter group keeps its share of the learning rate in "share": a schedule sets lr = share * rate(step).
 """
