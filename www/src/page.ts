@@ -180,6 +180,10 @@ const beginning = begin().catch((e: Error) => {
 });
 
 async function begin(): Promise<void> {
+  const { signal } = ending;
+  // The model and what was kept arrive at the same time.
+  const loading = load({ base, signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
+  loading.catch(() => undefined); // told below, also where opening the session takes longer
   session = await Session.open(databaseName(base), review, (problem) => {
     const text = strings.session.problem(problem);
     privacy.showStorage(text);
@@ -196,9 +200,8 @@ async function begin(): Promise<void> {
   tellMissing();
   takeInHand(view.at(0), 0);
   privacy.showOffline(strings.offline.preparing);
-  const { signal } = ending;
   try {
-    ecor = await load({ base, signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
+    ecor = await loading;
   } catch (e) {
     return signal.aborted ? undefined : fail(strings.loading.failed((e as Error).message));
   }
