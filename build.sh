@@ -98,6 +98,9 @@ test_lint() {
 	go vet ./...
 	GOOS=wasip1 GOARCH=wasm go vet ./core/... ./wasm
 	GOOS=wasip1 GOARCH=wasm go vet -tags relaxed ./core/kernel
+	# The generic kernels, for processors without kernels of their own.
+	GOEXPERIMENT= go vet ./core/...
+	GOARCH=arm64 go build ./core/...
 	mkdir -p dist
 	GOBIN="$PWD/dist" go install "$STATICCHECK"
 	# staticcheck does not know that a host calls the module's exports, and each
