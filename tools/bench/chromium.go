@@ -177,6 +177,11 @@ type visitTimes struct {
 	State               string
 }
 
+const forgetSessions = `indexedDB.databases().then((all) => Promise.all(all.map(({ name }) => new Promise((done) => {
+	const request = indexedDB.deleteDatabase(name);
+	request.onsuccess = request.onerror = done;
+}))).then(() => {}))`
+
 // visit opens the site in a tab with empty storage, then once more, and
 // returns when the model was ready, when the photo was named and when its
 // answer was complete.
@@ -193,6 +198,13 @@ func visit(browser context.Context, url string, photo []byte) (first, second vis
 		return first, second, err
 	}
 	for _, v := range []*visitTimes{&first, &second} {
+		// What the page kept of the photo would be its answer.
+		if err := chromedp.Do(tab, chromedp.Navigate(url+"/nothing")); err != nil {
+			return first, second, err
+		}
+		if _, err := chromium.Eval[chromedp.Void](tab, forgetSessions); err != nil {
+			return first, second, err
+		}
 		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 			return first, second, err
 		}
