@@ -19,7 +19,7 @@ export declare function load(options?: LoadOptions): Promise<Ecor>;
 export interface LoadOptions {
   /** Folder with worker.js, the module and the model, of the page's own origin. Default: that of ecor.js. */
   base?: URL | string | undefined;
-  /** Most workers, 1 to 8; each holds the model once. Default: by the device's cores and memory. */
+  /** Most workers, 1 to 8; each holds the model once. Default: by the device's cores and memory and the model's size. */
   workers?: number | undefined;
   /** Browser weights to use instead of the shipped ones. */
   weights?: Blob | undefined;
