@@ -43,7 +43,7 @@ PHOTOS, RATIONALES, RIVALS = 8, 128, 64
 
 def labels_fit(pairs, batch, labels):
     """bool [photos, pairs]: whether a pair's category is the photo's, and has the pair's rationale."""
-    return torch.tensor([[c == t and r in labels.rationales[c] for c, r in pairs] for t in batch.category])
+    return torch.tensor([[bool(c == t) and r in labels.rationales[c] for c, r in pairs] for t in batch.category])
 
 
 @torch.no_grad()
