@@ -97,6 +97,7 @@ func testRules(t *testing.T, width, height int) {
 	_, err = chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](string(script)+"\n;undefined"))
 	require.NoError(t, err)
 	p.stations(func(name string) {
+		p.waitFor(`document.getAnimations().length === 0`)
 		found := eval[[]string](p, `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
 			.then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 150) + " " + n.failureSummary)))`)
 		assert.Empty(t, found, name)

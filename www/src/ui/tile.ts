@@ -62,7 +62,7 @@ export class PhotoTile implements Tile {
   private pending = false;
 
   constructor(private readonly source: TileSource) {
-    this.picture.append(this.glyph, make("span", { className: "mark", title: strings.tile.select }), this.badge, this.tags);
+    this.picture.append(this.glyph, make("span", { className: "mark", title: strings.tile.select, ariaHidden: "true" }), this.badge, this.tags);
     this.picture.setAttribute("aria-hidden", "true");
     const name = make("span", { className: "name" }, make("span", {}, this.file, this.category, this.doubt), make("span", { className: "share" }, this.beforeShare, this.share));
     const why = make("span", { className: "why" }, this.beforeWhy, this.why, this.marks);
