@@ -62,6 +62,8 @@ func Start(ctx context.Context, path string, more ...chromedp.ExecAllocatorOptio
 		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
+		// Pages that were left, and their workers, end at once.
+		chromedp.Flag("disable-back-forward-cache", true),
 	}
 	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))

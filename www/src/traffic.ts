@@ -43,7 +43,8 @@ export function note(seen: readonly SeenRequest[], stopped: readonly Violation[]
 }
 
 function isStopped({ from, url, answered }: SeenRequest): boolean {
-  return !answered && stoppedAddresses.has(addressOf(from, url));
+  // Of a frame's address the report tells the origin alone.
+  return !answered && (stoppedAddresses.has(addressOf(from, url)) || stoppedAddresses.has(addressOf(from, new URL(url).origin)));
 }
 
 function addressOf(from: Actor, url: string): string {

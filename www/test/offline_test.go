@@ -78,17 +78,26 @@ func TestNothingLeaves(t *testing.T) {
 // workers returns the page's workers.
 func (p *page) workers() []*page {
 	p.t.Helper()
+	var workers []*page
+	for _, id := range p.workerTargets() {
+		workers = append(workers, p.attach(id))
+	}
+	require.NotEmpty(p.t, workers, "the page has no worker")
+	return workers
+}
+
+// workerTargets names the page's workers.
+func (p *page) workerTargets() (ids []target.ID) {
+	p.t.Helper()
 	targets, err := chromedp.Targets(p.ctx)
 	require.NoError(p.t, err)
 	own := chromedp.FromContext(p.ctx).BrowserContextID
-	var workers []*page
 	for _, info := range targets {
 		if info.Type == "worker" && info.BrowserContextID == own {
-			workers = append(workers, p.attach(info.TargetID))
+			ids = append(ids, info.TargetID)
 		}
 	}
-	require.NotEmpty(p.t, workers, "the page has no worker: %v", targets)
-	return workers
+	return ids
 }
 
 // waitOffline waits until the privacy panel says how far the page is kept.
