@@ -66,7 +66,7 @@ func TestPauseWhileIdle(t *testing.T) {
 	p.waitFor(`document.querySelector("#message").textContent.includes("nothing to pause")`)
 	p.choose(threePhotos(t)...)
 	assert.Contains(t, p.tiles()[0], "because")
-	assert.True(t, eval[bool](p, `document.querySelector("#queue").hidden`))
+	p.waitFor(`document.querySelector("#queue").hidden`)
 	assert.Empty(t, p.complaints())
 }
 
