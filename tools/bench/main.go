@@ -161,6 +161,9 @@ func run(ctx context.Context, o options) (*Report, error) {
 		if err := addChromium("other", o.against, strict); err != nil {
 			return nil, err
 		}
+		if err := addWazero("wazero, other", o.against); err != nil {
+			return nil, err
+		}
 	}
 	for _, h := range hosts {
 		r.Hosts = append(r.Hosts, h.name)

@@ -17,7 +17,7 @@ A step of `control` has the plain CLIP loss with captions of category and ration
 rationales: what ECOR's loss is compared with.
 
 State is saved whole (weights, average, optimizer, every random generator), so a resumed run equals an
-uninterrupted one. Photos start small (32 pixels) and grow: see STAGES.
+uninterrupted one. Photos start small and grow: see STAGES.
 """
 import math
 import os
@@ -140,7 +140,7 @@ class Run:
         names = bank.drawn(self.random, chosen)
         logits = self.logits(images, [prompt(template, c=n) for n in names], scale)
         loss = 0
-        for c, w in ((classes, weight), (classes[other], 1 - weight)):
+        for c, w in ((classes, weight), (classes[other], 1 - weight)) if self.o.mix else ((classes, None),):
             loss = (loss + losses.among(logits, at[bank.own[c]], bank.siblings[c][:, chosen], 0.05, w)
                     + losses.among(logits, at[bank.common[c]], bank.rivals[c][:, chosen], 0.05, w))
         return loss
