@@ -116,6 +116,7 @@ func TestCancelWhilePaused(t *testing.T) {
 	p.click("#remove-now")
 	p.waitFor(`document.body.dataset.photos === "none"`)
 	p.waitIdle()
+	p.waitFor(`document.querySelector("#queue").hidden`)
 
 	// Starting anew, too.
 	p.start(manyScenes(t, 12)...)
@@ -306,12 +307,12 @@ func TestFocusStays(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
-// TestPanelsBeforeTheModel opens the panels while the model is still on its way.
-func TestPanelsBeforeTheModel(t *testing.T) {
-	s := tinySite(t)
+// slowSite is a tinySite that keeps the weights back until they are released.
+func slowSite(t *testing.T) (s *site, release func()) {
+	t.Helper()
+	s = tinySite(t)
 	weights := make(chan struct{})
-	var once sync.Once
-	release := func() { once.Do(func() { close(weights) }) }
+	release = sync.OnceFunc(func() { close(weights) })
 	t.Cleanup(release)
 	serve := s.Config.Handler
 	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -320,10 +321,17 @@ func TestPanelsBeforeTheModel(t *testing.T) {
 		}
 		serve.ServeHTTP(w, r)
 	})
+	return s, release
+}
+
+// TestPanelsBeforeTheModel opens the panels while the model is still on its way.
+func TestPanelsBeforeTheModel(t *testing.T) {
+	s, release := slowSite(t)
 	p := newPage(t)
 	p.view(1400, 900, "light")
 	p.run(chromedp.Navigate(s.URL))
 	p.waitFor(`document.querySelector("#labels-open")`)
+	p.waitFor(`document.querySelector("#loading-text").textContent === "Starting the engine…"`)
 	p.click("#labels-open")
 	assert.Equal(t, "Getting ready…", p.text("#label-status"))
 	p.do(`document.querySelector("#label-export").focus()`)
@@ -388,6 +396,27 @@ func TestDamagedReview(t *testing.T) {
 	p.waitFor(`document.querySelector("#deleted")`)
 	p.click("#deletion button")
 	p.waitFor(`document.body?.dataset.model === "ready" && document.body.dataset.photos === "none"`)
+}
+
+// TestProgressAfterFailure: how far loading has come does not take the place of
+// why the page could not be started.
+func TestProgressAfterFailure(t *testing.T) {
+	s, release := slowSite(t)
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.run(chromedp.Navigate(s.URL))
+	p.waitFor(`document.querySelector("#picker")`)
+	p.upload("#picker", threePhotos(t))
+	p.waitFor(`document.querySelectorAll(".tile").length === 3`)
+	p.run(chromedp.Sleep(50 * frame))                             // their headers are read
+	p.do(`document.dispatchEvent(new Event("visibilitychange"))`) // writes what waits
+	p.run(chromedp.Sleep(10 * frame))
+	p.record("items", `1`, `(item) => ({ ...item, state: "done", answer: { categories: 5 } })`)
+	p.run(chromedp.Reload())
+	p.waitFor(`document.body?.dataset.model === "failed"`)
+	release()
+	p.run(chromedp.Sleep(50 * frame)) // the tiny weights are loaded
+	assert.Contains(t, p.text("#loading-text"), "The page could not be started: ")
 }
 
 // TestDeletionInPart: what was deleted is said beside what could not be, and

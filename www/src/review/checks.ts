@@ -12,6 +12,7 @@ import type { Added, Review } from "./review";
 import type { Item, NewItem, Reason } from "./types";
 
 const batchSize = 200; // items added at once
+const longestTurn = 20; // milliseconds of listing, after which the page has its turn
 const atOnce = 2; // files that are read at the same time
 
 /** Brings files into a review. One for each review. */
@@ -74,7 +75,7 @@ export class Intake {
         return undefined;
       }
       batch.push(file);
-      if (batch.length >= batchSize || performance.now() - last > 100) {
+      if (batch.length >= batchSize || performance.now() - last > longestTurn) {
         add();
         await new Promise((resolve) => setTimeout(resolve)); // lets the page show them
         last = performance.now();

@@ -14,18 +14,19 @@ export interface Watch {
 
 const systemFiles = /^(?:\..*|thumbs\.db|desktop\.ini|__macosx|@eadir)$/i;
 
-/** Returns files as they come from `<input>`; with webkitdirectory they know their folders. */
-export function fromFiles(files: Iterable<File>, watch: Watch = {}): NewItem[] {
-  const out: NewItem[] = [];
+/**
+ * Returns files as they come from `<input>`; with webkitdirectory they know their
+ * folders. Each is looked at when it is taken: browsers ask the disk for its size.
+ */
+export function* fromFiles(files: Iterable<File>, watch: Watch = {}): Iterable<NewItem> {
   for (const file of files) {
     const path = file.webkitRelativePath || file.name;
     if (path.includes("/") && path.split("/").slice(1).some((part) => systemFiles.test(part))) {
       watch.onIgnored?.(path);
     } else {
-      out.push(known(file, path, { file: async () => file }));
+      yield known(file, path, { file: async () => file });
     }
   }
-  return out;
 }
 
 function known(file: File, path: string, source: Source): NewItem {

@@ -136,21 +136,17 @@ export class Detail {
     try {
       const file = await this.review.source(item.id)?.file();
       if (file && this.item?.id === item.id) {
-        this.setImage(file);
+        this.url = URL.createObjectURL(file);
+        this.setImage(this.url);
       }
     } catch {
       // The thumbnail stays; the tile says what is wrong with the file.
     }
   }
 
-  private setImage(blob: Blob): void {
-    const before = this.url;
-    this.url = URL.createObjectURL(blob);
-    this.image.src = this.url;
+  private setImage(url: string): void {
+    this.image.src = url;
     this.image.hidden = false;
-    if (before) {
-      URL.revokeObjectURL(before);
-    }
   }
 
   private render(item: Item): void {

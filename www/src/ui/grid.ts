@@ -108,7 +108,7 @@ export class Grid {
     this.element.style.height = `${height}px`;
   }
 
-  /** Makes the tiles that are in view and takes away the others. */
+  /** Makes the tiles that are in view and takes away the others; the rows around them come frame by frame. */
   private render(): void {
     if (this.element.clientWidth === 0) {
       return; // hidden
@@ -116,20 +116,27 @@ export class Grid {
     this.measure();
     const { top, bottom } = this.viewport();
     const own = this.element.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor((top - own) / this.rowHeight) - spareRows) * this.columns;
-    const last = Math.min(this.count, (Math.ceil((bottom - own) / this.rowHeight) + spareRows) * this.columns);
+    const firstRow = Math.max(0, Math.floor((top - own) / this.rowHeight));
+    const lastRow = Math.min(Math.ceil(this.count / this.columns), Math.ceil((bottom - own) / this.rowHeight));
+    const isKept = (index: number) => index >= (firstRow - spareRows) * this.columns && index < (lastRow + spareRows) * this.columns;
+    const free: Tile[] = [];
     for (const [index, tile] of this.shown) {
-      if (index < first || index >= last) {
-        this.release(index, tile);
+      if (!isKept(index)) {
+        this.shown.delete(index);
+        tile.clear();
+        free.push(tile);
       }
     }
-    for (let index = first; index < last; index++) {
-      if (!this.shown.has(index)) {
-        const tile = this.spare.pop() ?? this.events.makeTile();
-        this.shown.set(index, tile);
-        this.place(index, tile);
-        tile.show(index, index === this.active);
-        this.element.append(tile.element);
+    this.fill(firstRow, lastRow, free);
+    // Tiles that stay in the page when they are used again cost no new layout.
+    for (const tile of free) {
+      tile.element.remove();
+      this.spare.push(tile);
+    }
+    for (let row = 1; row <= spareRows; row++) {
+      if (this.fill(lastRow + row - 1, lastRow + row, []) || this.fill(firstRow - row, firstRow - row + 1, [])) {
+        this.schedule();
+        break;
       }
     }
     const active = this.shown.get(this.active);
@@ -138,6 +145,26 @@ export class Grid {
     } else {
       this.element.removeAttribute("aria-activedescendant");
     }
+  }
+
+  /** Makes the tiles of some rows that are not there yet, of free ones where there are some; returns whether any was made. */
+  private fill(firstRow: number, lastRow: number, free: Tile[]): boolean {
+    let made = false;
+    const last = Math.min(this.count, lastRow * this.columns);
+    for (let index = Math.max(0, firstRow * this.columns); index < last; index++) {
+      if (!this.shown.has(index)) {
+        const used = free.pop();
+        const tile = used ?? this.spare.pop() ?? this.events.makeTile();
+        this.shown.set(index, tile);
+        this.place(index, tile);
+        tile.show(index, index === this.active);
+        if (!used) {
+          this.element.append(tile.element);
+        }
+        made = true;
+      }
+    }
+    return made;
   }
 
   private place(index: number, tile: Tile): void {

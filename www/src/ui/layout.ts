@@ -6,7 +6,7 @@ import { hasCamera } from "./camera";
 import { icon } from "./icons";
 
 export interface LayoutEvents {
-  onFiles(files: File[]): void;
+  onFiles(files: FileList): void;
   /** A folder is wanted; where the browser has no folder dialog of its own, its files come through onFiles. */
   onFolder(): boolean;
   onCamera(): void;
@@ -24,8 +24,8 @@ export class Layout {
   readonly nothing = make("div", { id: "nothing", hidden: true });
   readonly side = make("aside", { className: "side", "aria-label": strings.detail.label, tabIndex: 0 });
   private readonly chooseButton = button({ id: "choose", className: "primary", onclick: () => this.chooseFiles() }, strings.welcome.photos);
-  private readonly picker = input("picker", false);
-  private readonly folderPicker = input("folder-picker", true);
+  private picker = this.input("picker", false);
+  private folderPicker = this.input("folder-picker", true);
   private readonly loading = make("section", { id: "loading", "aria-label": strings.loading.label });
   private readonly loadingBar = make("progress", { id: "loading-bar", max: 1, "aria-labelledby": "loading-text" });
   private readonly loadingText = make("p", { id: "loading-text", className: "hint", role: "status" }, strings.loading.starting);
@@ -36,8 +36,6 @@ export class Layout {
     private readonly events: LayoutEvents,
     parts: { privacy: HTMLElement; queue: HTMLElement; message: HTMLElement; filters: HTMLElement; decide: HTMLElement; spoken: HTMLElement },
   ) {
-    this.picker.onchange = () => this.take(this.picker);
-    this.folderPicker.onchange = () => this.take(this.folderPicker);
     this.loading.append(this.loadingBar, this.loadingText);
     const header = make("header", { className: "top" }, this.brand(), this.panels(), parts.privacy);
     const review = make(
@@ -61,8 +59,11 @@ export class Layout {
     document.body.append(this.picker, this.folderPicker, this.dropping);
   }
 
-  /** Says how far loading has come. */
+  /** Says how far loading has come; what it has come to, see showModel, stays. */
   showLoading(text: string, part: number): void {
+    if (document.body.dataset["model"] !== "loading") {
+      return;
+    }
     this.loadingText.textContent = text;
     this.loadingBar.value = part;
   }
@@ -94,11 +95,24 @@ export class Layout {
     }
   }
 
-  private take(from: HTMLInputElement): void {
-    const files = [...(from.files ?? [])];
-    from.value = "";
-    if (files.length > 0) {
-      this.events.onFiles(files);
+  /** A file input that nobody sees: buttons open its dialog. */
+  private input(id: string, folder: boolean): HTMLInputElement {
+    const accept = folder ? "" : accepted;
+    return make("input", { type: "file", id, multiple: true, hidden: true, accept, webkitdirectory: folder, "aria-hidden": "true", onchange: () => this.take() });
+  }
+
+  /** Passes on what was chosen. An emptied input would empty the list, which is not read at once: new ones take their places. */
+  private take(): void {
+    const lists = [this.picker.files, this.folderPicker.files];
+    const [picker, folderPicker] = [this.input("picker", false), this.input("folder-picker", true)];
+    this.picker.replaceWith(picker);
+    this.folderPicker.replaceWith(folderPicker);
+    this.picker = picker;
+    this.folderPicker = folderPicker;
+    for (const files of lists) {
+      if (files && files.length > 0) {
+        this.events.onFiles(files);
+      }
     }
   }
 
@@ -144,9 +158,4 @@ export class Layout {
     const steps = strings.welcome.steps.map(([title, text]) => make("li", {}, make("h3", {}, title), make("p", {}, text)));
     return make("div", { className: "welcome" }, drop, make("section", { "aria-label": strings.welcome.stepsTitle }, make("ol", { className: "steps" }, ...steps)));
   }
-}
-
-/** A file input that nobody sees: buttons open its dialog. */
-function input(id: string, folder: boolean): HTMLInputElement {
-  return make("input", { type: "file", id, multiple: true, hidden: true, accept: folder ? "" : accepted, webkitdirectory: folder, "aria-hidden": "true" });
 }

@@ -8,24 +8,29 @@ const most = 1500; // kept
 const atOnce = 2; // made at the same time
 
 export class Thumbnails {
-  private readonly kept = new Map<number, Blob>(); // least recently used first
-  private readonly wanted = new Map<number, (blob: Blob | undefined) => void>(); // last wanted last
+  // Addresses, least recently used first. Making one is a question to the browser's
+  // own process that scripts wait for: once a thumbnail, not each time it is shown.
+  private readonly kept = new Map<number, string>();
+  private readonly wanted = new Map<number, (url: string | undefined) => void>(); // last wanted last
   private readonly hopeless = new Set<number>(); // files that cannot be decoded
   private working = 0;
 
   constructor(private readonly review: Review) {}
 
+  /** Keeps a thumbnail; the one that there is stays, since an element may be loading it. */
   put(id: number, thumbnail: Blob): void {
-    this.kept.delete(id);
-    this.kept.set(id, thumbnail);
+    const url = this.peek(id) ?? URL.createObjectURL(thumbnail);
+    this.kept.set(id, url);
     if (this.kept.size > most) {
-      this.kept.delete(this.kept.keys().next().value!);
+      this.drop(this.kept.keys().next().value!);
     }
-    this.settle(id, thumbnail);
+    const onReady = this.wanted.get(id);
+    this.wanted.delete(id);
+    onReady?.(url);
   }
 
-  /** Returns a kept thumbnail. */
-  peek(id: number): Blob | undefined {
+  /** Returns the address of a kept thumbnail; it is good until others take its place. */
+  peek(id: number): string | undefined {
     const found = this.kept.get(id);
     if (found) {
       this.kept.delete(id);
@@ -35,7 +40,7 @@ export class Thumbnails {
   }
 
   /** Makes the thumbnail of an item that was looked at before; what was wanted last is made first. */
-  want(id: number, onReady: (thumbnail: Blob | undefined) => void): void {
+  want(id: number, onReady: (url: string | undefined) => void): void {
     if (this.hopeless.has(id)) {
       return onReady(undefined);
     }
@@ -50,15 +55,17 @@ export class Thumbnails {
   }
 
   clear(): void {
-    this.kept.clear();
+    [...this.kept.keys()].forEach((id) => this.drop(id));
     this.wanted.clear();
     this.hopeless.clear();
   }
 
-  private settle(id: number, thumbnail: Blob | undefined): void {
-    const onReady = this.wanted.get(id);
-    this.wanted.delete(id);
-    onReady?.(thumbnail);
+  private drop(id: number): void {
+    const url = this.kept.get(id);
+    if (url !== undefined) {
+      this.kept.delete(id);
+      URL.revokeObjectURL(url);
+    }
   }
 
   private async work(): Promise<void> {
@@ -76,7 +83,7 @@ export class Thumbnails {
         if (thumbnail) {
           this.put(id, thumbnail);
         }
-        onReady(thumbnail);
+        onReady(this.peek(id));
       } catch {
         this.hopeless.add(id);
         onReady(undefined);

@@ -58,7 +58,7 @@ export class PhotoTile implements Tile {
   private item: Item | undefined;
   private first = "";
   private original = "";
-  private url = "";
+  private pictured = false;
   private pending = false;
 
   constructor(private readonly source: TileSource) {
@@ -105,11 +105,10 @@ export class PhotoTile implements Tile {
     }
     this.pending = false;
     this.id = 0;
-    this.image.remove();
-    this.image.removeAttribute("src");
-    if (this.url) {
-      URL.revokeObjectURL(this.url);
-      this.url = "";
+    if (this.pictured) {
+      this.pictured = false;
+      this.image.remove();
+      this.image.removeAttribute("src"); // or the next photo shows this one until it is decoded
     }
   }
 
@@ -158,24 +157,24 @@ export class PhotoTile implements Tile {
 
   private showPicture(item: Item): void {
     const { thumbnails } = this.source;
-    if (!this.url && !this.pending) {
+    if (!this.pictured && !this.pending) {
       const kept = thumbnails.peek(item.id);
       if (kept) {
         this.setPicture(kept);
       } else if (item.attached && item.embedding) {
         this.pending = true;
         const { id } = item;
-        thumbnails.want(id, (thumbnail) => {
+        thumbnails.want(id, (url) => {
           if (this.id === id) {
             this.pending = false;
-            if (thumbnail) {
-              this.setPicture(thumbnail);
+            if (url) {
+              this.setPicture(url);
             }
           }
         });
       }
     }
-    if (!this.url) {
+    if (!this.pictured) {
       const name: IconName = item.state === "failed" || item.state === "skipped" ? "cross" : item.attached ? "open" : "folder";
       if (this.glyph.dataset["icon"] !== name) {
         this.glyph.dataset["icon"] = name;
@@ -184,9 +183,9 @@ export class PhotoTile implements Tile {
     }
   }
 
-  private setPicture(thumbnail: Blob): void {
-    this.url = URL.createObjectURL(thumbnail);
-    this.image.src = this.url;
+  private setPicture(url: string): void {
+    this.pictured = true;
+    this.image.src = url;
     this.picture.prepend(this.image);
   }
 }
