@@ -250,7 +250,12 @@ export const filters = {
   tag: "Tag",
   from: "From %",
   to: "to %",
+  copies: "Copies",
+  onlyCopies: "only",
+  noCopies: "without",
   unsure: "Unsure",
+  lead: "lead below %",
+  unweighed: "or not weighed over %",
   unsureHint: (margin: number, uncovered: number) =>
     `Unsure: the best category leads by less than ${percent(margin)}, or more than ${percent(uncovered)} of the evidence was not weighed.`,
   sort: "Sort by",

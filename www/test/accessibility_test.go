@@ -42,11 +42,22 @@ func (p *page) stations(look func(name string)) {
 	look("start")
 	empty := filepath.Join(p.t.TempDir(), "empty.jpg")
 	require.NoError(p.t, os.WriteFile(empty, nil, 0o600))
-	p.choose(append(threePhotos(p.t), empty)...)
+	photos := threePhotos(p.t)
+	again := filepath.Join(p.t.TempDir(), "again.png") // brings the filter for copies
+	require.NoError(p.t, os.Link(photos[0], again))
+	p.choose(append(photos, empty, again)...)
+	p.waitFor(`document.querySelector("[data-index='4'] .why").textContent.endsWith("same as stripes.png")`)
 	p.press("k", "f", "r", kb.Home)
 	p.do(`for (const d of document.querySelectorAll("details")) d.open = true`)
 	p.waitFor(`document.querySelector(".heat")`)
 	look("review")
+	p.do(`{ const open = document.querySelector("#filters-open"); if (open.checkVisibility()) open.click(); document.querySelector("#filter-unsure").click(); }`)
+	p.pick("#filter-lead", "0")
+	p.waitFor(`!document.querySelector("#nothing").hidden`)
+	require.True(p.t, eval[bool](p, `["lead", "unweighed", "copies"].every((name) => document.querySelector("#filter-" + name).checkVisibility())`))
+	look("filters")
+	p.do(`{ const open = document.querySelector("#filters-open"); if (open.checkVisibility()) open.click(); document.querySelector("#filter-clear").click(); }`)
+	p.waitTiles(5)
 	for _, id := range []string{"privacy", "labels", "model", "export", "help", "tag", "correct"} {
 		p.click("#" + id + "-open")
 		p.waitFor(`document.querySelector("dialog[open]")`)
@@ -79,19 +90,22 @@ func TestContrast(t *testing.T) {
 }
 
 // TestRules applies axe-core's rules for WCAG 2.2 A and AA and its good practices.
-func TestRules(t *testing.T) { testRules(t, 1400, 1000) }
+func TestRules(t *testing.T) { testRules(t, 1400, 1000, "light") }
+
+// TestRulesInTheDark does so with the dark colours.
+func TestRulesInTheDark(t *testing.T) { testRules(t, 1400, 1000, "dark") }
 
 // TestRulesOnPhone does so on a small screen, where no panel may be wider than it.
-func TestRulesOnPhone(t *testing.T) { testRules(t, 360, 740) }
+func TestRulesOnPhone(t *testing.T) { testRules(t, 360, 740, "light") }
 
-func testRules(t *testing.T, width, height int) {
+func testRules(t *testing.T, width, height int, scheme string) {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join(root, "www", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Skip("no axe-core: npm ci in www/ installs it")
 	}
 	p := newPage(t)
-	p.view(width, height, "light")
+	p.view(width, height, scheme)
 	p.open(tinySite(t).URL)
 	// As an expression of the tools, which the page's policy does not bind.
 	_, err = chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](string(script)+"\n;undefined"))

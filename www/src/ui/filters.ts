@@ -2,7 +2,7 @@
 
 import { button, make, throttle } from "../dom";
 import type { Review } from "../review/review";
-import { decisions, defaultUnsure, states, type Decision, type Filter, type Method, type SortKey, type State } from "../review/types";
+import { decisions, defaultUnsure, states, type Counts, type Decision, type Filter, type Method, type SortKey, type State, type Unsure } from "../review/types";
 import type { View } from "../review/view";
 import * as strings from "../strings";
 import { methods } from "../wire";
@@ -20,15 +20,23 @@ export class Filters {
   private readonly decision = make("select", { id: "filter-decision" });
   private readonly state = make("select", { id: "filter-state" });
   private readonly tag = make("select", { id: "filter-tag" });
-  private readonly from = make("input", { type: "number", id: "filter-from", min: "0", max: "100", placeholder: "0" });
-  private readonly to = make("input", { type: "number", id: "filter-to", min: "0", max: "100", placeholder: "100" });
+  private readonly from = percentage("filter-from", 0);
+  private readonly to = percentage("filter-to", 1);
+  private readonly copies = make("select", { id: "filter-copies" });
   private readonly unsure = make("input", { type: "checkbox", id: "filter-unsure" });
+  private readonly lead = percentage("filter-lead", defaultUnsure.margin);
+  private readonly unweighed = percentage("filter-unweighed", defaultUnsure.uncovered);
   private readonly sort = make("select", { id: "sort" });
   private readonly descending = button({ id: "descending", title: strings.filters.descending, "aria-pressed": "false", onclick: () => this.turn(this.descending.ariaPressed !== "true") }, "↑");
   private readonly method = make("select", { id: "method" });
   private readonly shown = make("span");
   private readonly clearButton = button({ id: "filter-clear", className: "quiet", onclick: () => this.clear() }, strings.filters.clear);
   private readonly tagField = field(strings.filters.tag, this.tag);
+  private readonly copiesName = make("span");
+  private readonly copiesField = field(this.copiesName, this.copies);
+  private readonly unsureBox = make("label", { className: "check" }, this.unsure, strings.filters.unsure);
+  /** What "unsure" means; they are there while that filter is on. */
+  private readonly unsureFields = [field(strings.filters.lead, this.lead), field(strings.filters.unweighed, this.unweighed)];
 
   constructor(
     private readonly review: Review,
@@ -47,7 +55,6 @@ export class Filters {
     const search = field(strings.filters.search, this.search);
     search.classList.add("always");
     const shown = make("div", { id: "shown", className: "always" }, this.shown, this.clearButton);
-    const { margin, uncovered } = defaultUnsure;
     this.element = make(
       "section",
       { className: "filters", "aria-label": strings.filters.label },
@@ -58,16 +65,18 @@ export class Filters {
       field(strings.filters.decision, this.decision),
       field(strings.filters.state, this.state),
       this.tagField,
+      this.copiesField,
       field(strings.filters.from, this.from),
       field(strings.filters.to, this.to),
-      make("label", { className: "check", title: strings.filters.unsureHint(margin, uncovered) }, this.unsure, strings.filters.unsure),
+      this.unsureBox,
+      ...this.unsureFields,
       field(strings.filters.sort, this.sort),
       this.descending,
       field(strings.filters.method, this.method),
       shown,
     );
     const apply = () => this.apply();
-    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.unsure]) {
+    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.copies, this.from, this.to, this.unsure, this.lead, this.unweighed]) {
       control.addEventListener("change", apply);
     }
     this.sort.onchange = () => {
@@ -81,6 +90,7 @@ export class Filters {
       [this.tag, () => byName(review.counts.tags)],
       [this.decision, () => decisions.map((d) => [d, strings.decisionNames[d], review.counts.decisions.get(d) ?? 0])],
       [this.state, () => states.map((s) => [s, strings.stateNames[s], review.counts.states.get(s) ?? 0])],
+      [this.copies, () => copiesOptions(review.counts)],
     ];
     for (const [select, options] of lists) {
       select.onfocus = select.onpointerdown = () => fill(select, options());
@@ -89,12 +99,13 @@ export class Filters {
     review.on("items", throttle(() => this.showCount(), countInterval));
     review.on("wanted", () => (this.method.value = review.method));
     view.on(throttle(() => this.showCount(), countInterval));
+    this.showUnsure();
     this.showCount();
   }
 
-  /** Removes every filter. */
+  /** Removes every filter; what "unsure" means stays. */
   clear(): void {
-    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.from, this.to, this.search]) {
+    for (const control of [this.category, this.rationale, this.decision, this.state, this.tag, this.copies, this.from, this.to, this.search]) {
       control.value = "";
     }
     this.unsure.checked = false;
@@ -110,7 +121,6 @@ export class Filters {
 
   private apply(): void {
     const one = (select: HTMLSelectElement) => (select.value === "" ? undefined : new Set([select.value]));
-    const part = (input: HTMLInputElement, otherwise: number) => (input.value === "" ? otherwise : Number(input.value) / 100);
     const filter: Filter = {};
     if (this.search.value.trim()) {
       filter.text = this.search.value;
@@ -135,13 +145,31 @@ export class Filters {
       filter.share = [part(this.from, 0), part(this.to, 1)];
     }
     if (this.unsure.checked) {
-      filter.unsure = defaultUnsure;
+      filter.unsure = this.meaning();
     }
+    if (this.copies.value) {
+      filter.duplicates = this.copies.value === "only";
+    }
+    this.showUnsure();
     this.view.set(filter, { by: this.sort.value as SortKey, descending: this.descending.ariaPressed === "true" });
     this.showCount();
   }
 
+  /** Returns what "unsure" means now. */
+  private meaning(): Unsure {
+    return { margin: part(this.lead, defaultUnsure.margin), uncovered: part(this.unweighed, defaultUnsure.uncovered) };
+  }
+
+  private showUnsure(): void {
+    const { margin, uncovered } = this.meaning();
+    this.unsureBox.title = strings.filters.unsureHint(margin, uncovered);
+    this.unsureFields.forEach((each) => (each.hidden = !this.unsure.checked));
+  }
+
   private showCount(): void {
+    const { duplicates } = this.review.counts;
+    this.copiesField.hidden = duplicates === 0 && this.copies.value === "";
+    this.copiesName.textContent = strings.filters.option(strings.filters.copies, duplicates);
     this.tagField.hidden = this.review.counts.tags.size === 0 && this.tag.value === "";
     this.shown.textContent = strings.filters.shown(this.view.length, this.review.size);
     this.clearButton.hidden = Object.keys(this.view.filter).length === 0;
@@ -149,6 +177,13 @@ export class Filters {
 }
 
 type Option = readonly [value: string, name: string, n: number];
+
+function copiesOptions({ all, duplicates }: Counts): Option[] {
+  return [
+    ["only", strings.filters.onlyCopies, duplicates],
+    ["none", strings.filters.noCopies, all - duplicates],
+  ];
+}
 
 function byName(counts: ReadonlyMap<string, number>): Option[] {
   return [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([name, n]) => [name, name, n] as const);
@@ -161,6 +196,15 @@ function fill(select: HTMLSelectElement, options: readonly Option[]): void {
   select.value = chosen;
 }
 
-function field(name: string, control: HTMLElement): HTMLLabelElement {
+/** A field for a part of 1 in per cent; left empty it means what it shows. */
+function percentage(id: string, otherwise: number): HTMLInputElement {
+  return make("input", { type: "number", id, min: "0", max: "100", placeholder: String(100 * otherwise) });
+}
+
+function part(input: HTMLInputElement, otherwise: number): number {
+  return input.value === "" ? otherwise : Number(input.value) / 100;
+}
+
+function field(name: string | Node, control: HTMLElement): HTMLLabelElement {
   return make("label", {}, name, control);
 }
