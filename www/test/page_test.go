@@ -664,6 +664,67 @@ func TestDrop(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
+// TestFolderPicker chooses a folder where the browser has no folder dialog of
+// its own: files come with their folders, and what systems leave there does not.
+func TestFolderPicker(t *testing.T) {
+	album := filepath.Join(t.TempDir(), "album")
+	require.NoError(t, os.MkdirAll(filepath.Join(album, "day 2", ".thumbnails"), 0o700))
+	writePhoto(t, album, "stripes.png", "zebra", 320, 240)
+	writePhoto(t, filepath.Join(album, "day 2"), "evening.jpg", "sunset", 300, 200)
+	writePhoto(t, filepath.Join(album, "day 2"), "stripes.png", "forest", 320, 240)
+	writePhoto(t, filepath.Join(album, "day 2", ".thumbnails"), "evening.jpg", "sunset", 90, 60)
+	require.NoError(t, os.WriteFile(filepath.Join(album, "desktop.ini"), []byte("[x]"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(album, "notes.txt"), []byte("These are notes about the photos of this album, no photo."), 0o600))
+
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.do(`globalThis.showDirectoryPicker = undefined`)
+	_, err := chromedp.Call(p.ctx, cdppage.SetInterceptFileChooserDialog, cdppage.SetInterceptFileChooserDialogParams{Enabled: true})
+	require.NoError(t, err)
+	choose := func(button string) {
+		t.Helper()
+		opened := chromedp.Events(p.ctx, cdppage.FileChooserOpened)
+		p.click(button)
+		for chooser, err := range opened {
+			require.NoError(t, err)
+			assert.True(t, eval[bool](p, `document.querySelector("#folder-picker").webkitdirectory`))
+			_, err = chromedp.Call(p.ctx, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{album}, BackendNodeID: chooser.BackendNodeID})
+			require.NoError(t, err)
+			break
+		}
+	}
+	paths := func() []string {
+		return eval[[]string](p, `[...document.querySelectorAll(".tile")].map((e) => e.title).sort()`)
+	}
+	want := []string{"album/day 2/evening.jpg", "album/day 2/stripes.png", "album/notes.txt", "album/stripes.png"}
+	choose("#choose-folder")
+	p.waitTiles(4)
+	p.waitIdle()
+	assert.Equal(t, want, paths())
+	assert.Contains(t, p.text(`.tile[title="album/day 2/stripes.png"]`), "because")
+	assert.Contains(t, p.text(`.tile[title="album/notes.txt"] .why`), "not a JPEG")
+
+	// The same folder again brings what is new in it.
+	writePhoto(t, album, "walk.jpeg", "forest", 200, 300)
+	choose("#add-folder")
+	p.waitTiles(5)
+	p.waitIdle()
+	assert.Equal(t, append(want, "album/walk.jpeg"), paths())
+	choose("#add-folder")
+	p.waitFor(`document.querySelector("#message").textContent === "5 files were here already."`)
+
+	// After a reload the files find their photos.
+	p.waitKept(5)
+	p.reload()
+	p.waitTiles(5)
+	p.do(`globalThis.showDirectoryPicker = undefined`)
+	choose("#add-folder")
+	p.waitFor(`document.querySelector("#message").textContent.includes("found again")`)
+	assert.Equal(t, "5 photos of this review found again.", p.text("#message p"))
+	assert.Empty(t, p.complaints())
+}
+
 // TestCameraAndPaste takes a snapshot of a camera that the test makes, and what the clipboard has.
 func TestCameraAndPaste(t *testing.T) {
 	p := newPage(t)
