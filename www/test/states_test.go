@@ -636,3 +636,135 @@ func TestExportButtons(t *testing.T) {
 	p.waitFor(`document.querySelector("#export-status").textContent === "The export stopped: no memory"`)
 	assert.Empty(t, p.complaints())
 }
+
+// before has a script run before those of every document from now on.
+func (p *page) before(script string) (forget func()) {
+	p.t.Helper()
+	added, err := chromedp.Call(p.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	require.NoError(p.t, err)
+	return func() {
+		_, err := chromedp.Call(p.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier})
+		require.NoError(p.t, err)
+	}
+}
+
+// TestWithoutStorage: where the browser keeps nothing, the page says so, in a
+// message and in the panel, and everything else works.
+func TestWithoutStorage(t *testing.T) {
+	for name, script := range map[string]string{
+		"absent":  `Object.defineProperty(globalThis, "indexedDB", { value: undefined })`,
+		"refused": `IDBFactory.prototype.open = () => { throw new DOMException("The test refuses.", "SecurityError"); }`,
+		"private": `IDBFactory.prototype.open = () => { const request = { error: new DOMException("A mutation operation was attempted.", "InvalidStateError") }; setTimeout(() => request.onerror()); return request; }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPage(t)
+			p.view(1400, 900, "light")
+			p.before(script)
+			p.open(tinySite(t).URL)
+			const said = "This browser window keeps nothing, as in private browsing."
+			p.waitFor(`document.querySelector(".message[data-kind=problem]")`)
+			assert.Contains(t, p.text(".message[data-kind=problem]"), said)
+			assert.Contains(t, p.text("#privacy"), said)
+			p.choose(threePhotos(t)...)
+			assert.Contains(t, p.tiles()[0], "because")
+			p.press("k")
+			assert.Contains(t, p.tiles()[0], ": keep")
+			p.pick("#filter-decision", "keep")
+			p.waitTiles(1)
+			assert.Len(t, p.texts(".message[data-kind=problem]"), 1, "it is said once")
+			p.save("said")
+
+			// Images cannot be kept either: nobody is offered that they are.
+			p.do(`{
+				const data = new DataTransfer();
+				data.items.add(new File([new Uint8Array(3)], "image.png", { type: "image/png" }));
+				document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+			}`)
+			p.waitFor(`document.querySelector("#shown").textContent.includes("of 4")`)
+			assert.Len(t, p.texts(".message[data-kind=problem]"), 1)
+
+			p.reload()
+			assert.Equal(t, "none", eval[string](p, `document.body.dataset.photos`), "as it was said")
+			assert.Empty(t, p.complaints())
+		})
+	}
+}
+
+// TestNoSpaceLeft: where the browser has no space for answers, the page says so,
+// goes on, and keeps what is decided.
+func TestNoSpaceLeft(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	forget := p.before(`{
+		const { put } = IDBObjectStore.prototype;
+		IDBObjectStore.prototype.put = function (value, ...key) {
+			if (this.name === "items") throw new DOMException("The test has no space.", "QuotaExceededError");
+			return put.call(this, value, ...key);
+		};
+	}`)
+	p.open(tinySite(t).URL)
+	assert.Empty(t, p.text("#message"))
+	photos := threePhotos(t)
+	p.choose(photos...)
+	p.waitFor(`document.querySelector(".message[data-kind=problem]")`)
+	const said = "The browser has no space left for this page. Decisions are kept as long as they fit, answers are not"
+	assert.Contains(t, p.text(".message[data-kind=problem]"), said)
+	assert.Contains(t, p.text("#privacy"), said)
+	before := p.tiles()
+	assert.Contains(t, before[2], "because")
+	p.press("k", "f")
+	p.choose(writePhoto(t, t.TempDir(), "more.png", "forest", 200, 100))
+	assert.Contains(t, p.tiles()[3], "because", "the page goes on")
+	assert.Len(t, p.texts(".message[data-kind=problem]"), 1, "it is said once")
+	p.save("said")
+
+	forget()
+	p.do(`document.dispatchEvent(new Event("visibilitychange"))`) // writes what waits
+	p.reload()
+	p.waitTiles(2)
+	p.choose(photos...)
+	p.waitTiles(3)
+	after := p.tiles()
+	assert.Contains(t, after[0], ": keep")
+	assert.Contains(t, after[1], ": flag")
+	assert.Empty(t, p.complaints())
+}
+
+// TestSecondTab: a review is held by one tab; another one says that it keeps nothing.
+func TestSecondTab(t *testing.T) {
+	s := tinySite(t)
+	first := newPage(t)
+	first.open(s.URL)
+	first.choose(threePhotos(t)...)
+	first.waitKept(3)
+
+	ctx, cancel := chromedp.NewContext(first.ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
+	second := &page{t: t, ctx: ctx, timeout: first.timeout}
+	second.open(s.URL)
+	second.waitFor(`document.querySelector(".message[data-kind=problem]")`)
+	assert.Contains(t, second.text(".message[data-kind=problem]"), "Another tab has this review open. What you do here is not kept.")
+	assert.Empty(t, second.tiles())
+	second.choose(threePhotos(t)...)
+	second.press("k")
+	assert.Contains(t, second.tiles()[0], ": keep")
+
+	first.reload()
+	first.waitTiles(3)
+	assert.NotContains(t, first.tiles()[0], ": keep")
+	assert.Empty(t, first.complaints())
+}
+
+// TestWithoutServiceWorker: where the page cannot be kept for offline use, that
+// is said in the panel, and everything else works.
+func TestWithoutServiceWorker(t *testing.T) {
+	p := newPage(t)
+	p.before(`Object.defineProperty(Navigator.prototype, "serviceWorker", { value: undefined })`)
+	p.run(chromedp.Navigate(tinySite(t).URL))
+	p.waitFor(`document.body?.dataset.model === "ready"`)
+	p.waitOffline("Works while this tab is open")
+	p.choose(threePhotos(t)...)
+	assert.Contains(t, p.tiles()[0], "because")
+	assert.Empty(t, p.complaints())
+}
