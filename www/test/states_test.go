@@ -730,6 +730,25 @@ func TestNoSpaceLeft(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
+// TestDecisionsDoNotFit: where there is no space for decisions either, nobody is left to believe that they are kept.
+func TestDecisionsDoNotFit(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.do(`IDBObjectStore.prototype.put = () => { throw new DOMException("The test has no space.", "QuotaExceededError"); }`)
+	p.choose(threePhotos(t)...)
+	const problems = `document.querySelectorAll(".message[data-kind=problem]").length`
+	p.waitFor(problems + ` === 1`)
+	assert.Contains(t, p.text(".message[data-kind=problem]"), "Decisions are kept as long as they fit")
+	p.press("k")
+	p.waitFor(problems + ` === 2`)
+	assert.Contains(t, p.texts(".message[data-kind=problem]")[1], "The browser does not keep this review any more.")
+	assert.Contains(t, p.text("#privacy"), "The browser does not keep this review any more.")
+	p.press("f")
+	assert.Contains(t, p.tiles()[1], ": flag")
+	assert.Empty(t, p.complaints())
+}
+
 // TestSecondTab: a review is held by one tab; another one says that it keeps nothing.
 func TestSecondTab(t *testing.T) {
 	s := tinySite(t)

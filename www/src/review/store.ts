@@ -202,6 +202,9 @@ class Store implements SessionStore {
         this.full = true;
         return this.write(change);
       }
+      if (problem === "quota" && change.marks) {
+        this.tell("failed", String(e)); // even that does not fit
+      }
       return false;
     }
   }
