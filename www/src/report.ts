@@ -13,9 +13,33 @@ export function watchTraffic(from: Actor, listener: (requests: SeenRequest[], vi
       );
     }
   }).observe({ type: "resource", buffered: true });
+  const isAgain = repetitions();
   addEventListener("securitypolicyviolation", (event) => {
-    listener([], [violation(event as SecurityPolicyViolationEvent, from)]);
+    if (!isAgain(event as SecurityPolicyViolationEvent)) {
+      listener([], [violation(event as SecurityPolicyViolationEvent, from)]);
+    }
   });
+}
+
+/**
+ * Returns a test for reports about what another policy has reported already: a
+ * page has the policy of its headers and those of its meta elements, and each
+ * reports what it stops.
+ */
+function repetitions(): (event: SecurityPolicyViolationEvent) => boolean {
+  const attempts = new Map<string, number>(); // by what was stopped: the most that one policy has reported
+  const reports = new Map<string, number>(); // the same, by policy
+  return ({ effectiveDirective, blockedURI, sample, originalPolicy }) => {
+    const what = JSON.stringify([effectiveDirective, blockedURI, sample]);
+    const which = what + originalPolicy;
+    const n = (reports.get(which) ?? 0) + 1;
+    reports.set(which, n);
+    const isNew = n > (attempts.get(what) ?? 0);
+    if (isNew) {
+      attempts.set(what, n);
+    }
+    return !isNew;
+  };
 }
 
 export function violation(event: SecurityPolicyViolationEvent, from: Actor): Violation {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -190,6 +191,104 @@ func TestAttacks(t *testing.T) {
 		"page require-trusted-types-for", "worker connect-src", "worker script-src-elem", "worker require-trusted-types-for",
 	} {
 		assert.True(t, stopped[want], "%s is reported; reported are %v", want, stopped)
+	}
+}
+
+// TestAttacksOnFirstVisit injects scripts into the review page and its worker
+// before the service worker is there: none reaches another site, and the panel
+// shows what was stopped.
+func TestAttacksOnFirstVisit(t *testing.T) {
+	var reached atomic.Int32
+	there := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	defer there.Close()
+	s, release := slowSite(t)
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.run(chromedp.Navigate(s.URL))
+	p.waitFor(`document.querySelector("#loading-text")?.textContent === "Starting the engine…"`)
+	require.False(t, eval[bool](p, `navigator.serviceWorker.controller !== null || document.querySelector("meta[content=\"connect-src 'none'\"]") !== null`))
+	worker := p.workers()[0]
+	for _, origin := range []string{there.URL, "http://elsewhere.test"} {
+		assert.Empty(t, evalDenied[[]string](worker, fmt.Sprintf(attacks, origin)), "in the worker, to %s", origin)
+		assert.Empty(t, evalDenied[[]string](p, fmt.Sprintf(attacks, origin)), "in the page, to %s", origin)
+		socket := strings.Replace(origin, "http", "ws", 1) + "/socket"
+		p.waitBlocked(
+			origin+"/fetch (page, connect-src)",
+			socket+" (page, connect-src)",
+			origin+"/beacon (page, connect-src)",
+			origin+"/IMG (page, img-src)",
+			origin+"/import.js (page, script-src-elem)",
+			origin+"/form (page, navigate)",
+			origin+"/fetch (worker, connect-src)",
+			socket+" (worker, connect-src)",
+		)
+	}
+	assert.Zero(t, reached.Load())
+	for _, request := range p.requests() {
+		assert.True(t, strings.HasPrefix(request, strings.TrimPrefix(s.URL, "http://")+" "), request)
+	}
+	require.False(t, eval[bool](p, `navigator.serviceWorker.controller !== null`), "it was the first visit to the end")
+	assert.Equal(t, "0", p.fact("another site"), "what was stopped is not counted as made")
+	assert.Equal(t, "false", eval[string](p, `document.querySelector("#privacy-open").dataset.alarm`))
+	p.click("#privacy-open")
+	p.do(`document.querySelector("details:has(#blocked)").open = true`)
+	p.save("blocked")
+	p.do(`document.querySelector("#privacy").close()`)
+
+	// The page goes on as if nothing had been.
+	release()
+	p.waitReady()
+	p.choose(threePhotos(t)...)
+	assert.Contains(t, p.tiles()[0], "because")
+}
+
+// fact returns a figure of the privacy panel by a part of its name.
+func (p *page) fact(name string) string {
+	p.t.Helper()
+	return eval[string](p, fmt.Sprintf(`[...document.querySelectorAll("#traffic dt")].find((e) => e.textContent.includes(%q)).nextElementSibling.textContent`, name))
+}
+
+// waitBlocked waits until the privacy panel lists each of these attempts among the latest.
+func (p *page) waitBlocked(lines ...string) {
+	p.t.Helper()
+	var listed []string
+	for end := time.Now().Add(waitTimeout / 6); ; p.run(chromedp.Sleep(frame)) {
+		listed = p.texts("#blocked li")
+		missing := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(listed, line) })
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			require.Fail(p.t, "not among what was blocked", "%v\nlisted: %v", missing, listed)
+		}
+	}
+}
+
+// TestBlockedOnce: an attempt is counted once, however many policies stop it.
+func TestBlockedOnce(t *testing.T) {
+	s := tinySite(t)
+	p := newPage(t)
+	attempt := func(path string) {
+		t.Helper()
+		p.do(fmt.Sprintf(`fetch("http://elsewhere.test/%s").catch(() => undefined)`, path))
+		p.waitBlocked("http://elsewhere.test/" + path + " (page, connect-src)")
+	}
+	times := func(path string) (n int) {
+		for _, line := range p.texts("#blocked li") {
+			if strings.Contains(line, "/"+path+" ") {
+				n++
+			}
+		}
+		return n
+	}
+	p.open(s.URL)
+	for _, visit := range []string{"first", "second"} { // by the policy of the server, then by that of the service worker
+		attempt("one")
+		attempt("one")
+		attempt("two")
+		assert.Equal(t, "3", p.fact("blocked"), visit)
+		assert.Equal(t, []int{2, 1}, []int{times("one"), times("two")}, visit)
+		p.reload()
 	}
 }
 
