@@ -232,6 +232,7 @@ func TestAttacksOnFirstVisit(t *testing.T) {
 	assert.Equal(t, "false", eval[string](p, `document.querySelector("#privacy-open").dataset.alarm`))
 	p.click("#privacy-open")
 	p.do(`document.querySelector("details:has(#blocked)").open = true`)
+	p.waitFor(`document.getAnimations().length === 0`)
 	p.save("blocked")
 	p.do(`document.querySelector("#privacy").close()`)
 
