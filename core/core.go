@@ -107,8 +107,17 @@ func (c *Classifier) Model() *clip.Model { return c.model }
 // prompts that the label set before had are kept. The warnings name labels
 // that do not fit into the context length.
 func (c *Classifier) SetLabels(t explain.Templates, categories []explain.Category, cacheBytes int) (warnings []string, err error) {
+	if err := c.SetCheckedLabels(t, categories, cacheBytes); err != nil {
+		return nil, err
+	}
+	return c.truncations()
+}
+
+// SetCheckedLabels is SetLabels for labels that are known to fit into the
+// context length: no prompt is divided into tokens before it is needed.
+func (c *Classifier) SetCheckedLabels(t explain.Templates, categories []explain.Category, cacheBytes int) error {
 	if c.model == nil {
-		return nil, errs.WrongState("labels: no weights are loaded")
+		return errs.WrongState("labels: no weights are loaded")
 	}
 	m := c.model
 	if len(t.Category) == 0 {
@@ -122,7 +131,7 @@ func (c *Classifier) SetLabels(t explain.Templates, categories []explain.Categor
 	}
 	l, err := explain.NewLabels(t, categories)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if cacheBytes <= 0 {
 		cacheBytes = DefaultCacheBytes
@@ -132,7 +141,7 @@ func (c *Classifier) SetLabels(t explain.Templates, categories []explain.Categor
 	c.categories.reset(t.Category, l.Categories, explain.CategoryPrompt, m.ProjectionDim)
 	c.rationales.reset(t.Rationale, l.Rationales, explain.RationalePrompt, m.ProjectionDim)
 	c.labels = l
-	return c.truncations()
+	return nil
 }
 
 // Labels returns the current label set, or nil.

@@ -126,7 +126,14 @@ func setLabels(c *core.Classifier, m *wire.LabelSet) (wire.Message, error) {
 	for i, k := range m.Categories {
 		categories[i] = explain.Category(k)
 	}
-	warnings, err := c.SetLabels(explain.Templates(m.Templates), categories, int(min(m.CacheBytes, 1<<30)))
+	var warnings []string
+	var err error
+	templates, cacheBytes := explain.Templates(m.Templates), int(min(m.CacheBytes, 1<<30))
+	if m.Checked {
+		err = c.SetCheckedLabels(templates, categories, cacheBytes)
+	} else {
+		warnings, err = c.SetLabels(templates, categories, cacheBytes)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package clip
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/ecor-clip/ecor/core/bpe"
 	"github.com/ecor-clip/ecor/core/errs"
@@ -397,14 +398,15 @@ func product(shape []int) int {
 
 // int8Store stores rows of in values, stride elements apart.
 func int8Store(dst []int8, in, stride int) func(uint64, []byte) {
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst))
 	return func(off uint64, p []byte) {
+		if in == stride {
+			copy(bytes[off:], p)
+			return
+		}
 		for i := int(off); len(p) > 0; {
 			row, col := i/in, i%in
-			n := min(in-col, len(p))
-			d := dst[row*stride+col : row*stride+col+n]
-			for j, b := range p[:n] {
-				d[j] = int8(b)
-			}
+			n := copy(bytes[row*stride+col:row*stride+in], p)
 			p = p[n:]
 			i += n
 		}
@@ -427,6 +429,7 @@ func float32At(p []byte) float32 {
 
 // finish computes what follows from the weights and counts them.
 func (m *Model) finish() {
+	var scratch kernel.Scratch
 	count := func(w *linear) {
 		if w.f32 != nil && w.scale != nil {
 			for i := range w.f32 {
@@ -435,9 +438,9 @@ func (m *Model) finish() {
 			w.scale = nil
 		}
 		if w.w != nil {
-			w.sum = make([]float32, w.out)
-			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in))
 			w.w = kernel.Pack(w.w, w.out, kernel.PadK(w.in))
+			w.sum = make([]float32, w.out)
+			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in), &scratch)
 		}
 		m.Parameters += uint64(w.in*w.out + len(w.bias))
 	}

@@ -56,7 +56,6 @@ func BenchmarkRows(b *testing.B) {
 	x, y, row := make([]float32, m*n), make([]float32, m*n), floats(r, n).data()
 	q, acc := make([]uint8, m*n), make([]int32, m*n)
 	rowScale, rowMin := make([]float32, m), make([]float32, m)
-	w := make([]int8, m*n)
 	for _, c := range []struct {
 		name string
 		f    func()
@@ -67,7 +66,6 @@ func BenchmarkRows(b *testing.B) {
 		{"LayerNorm", func() { LayerNorm(y, x, row, row, m, n, 1e-5) }},
 		{"QuantizeRows", func() { QuantizeRows(q, rowScale, rowMin, x, m, n) }},
 		{"DequantizeRows", func() { DequantizeRows(y, acc, rowScale, rowMin, row, row, row, m, n, true) }},
-		{"RowSums", func() { RowSums(rowScale, w, m, n) }},
 		{"Transpose", func() { Transpose(y, m, x, n, m, n) }},
 		{"Add", func() { Add(y, x) }},
 		{"Dot", func() { rowMin[0] = Dot(y, x) }},

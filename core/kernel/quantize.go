@@ -45,18 +45,20 @@ func checkScales(rowScale, rowMin, colScale, colSum, bias []float32, m, n int) {
 	}
 }
 
-// RowSums sets dst[j] = Σ_k w[j,k] for w (n×k), not packed, exact for k ≤ 131072.
-func RowSums(dst []float32, w []int8, n, k int) {
-	checkMatrix(len(w), k, n, k, shortSrc)
+// RowSums sets dst[j] = Σ_k w[j,k] for w (n×k) in panels, exact for k ≤ 131072: it
+// is the product with a row of ones. k is a multiple of Align.
+func RowSums(dst []float32, w []int8, n, k int, s *Scratch) {
 	if len(dst) < n {
 		panic(shortDst)
 	}
-	for j := range n {
-		var sum int32
-		for _, v := range w[j*k : j*k+k] {
-			sum += int32(v)
-		}
-		dst[j] = float32(sum)
+	ones := make([]uint8, k)
+	for i := range ones {
+		ones[i] = 1
+	}
+	sums := make([]int32, n)
+	GemmU7S8(sums, ones, w, 1, n, k, s)
+	for j, v := range sums {
+		dst[j] = float32(v)
 	}
 }
 

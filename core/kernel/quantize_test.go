@@ -156,7 +156,14 @@ func TestLinearLayer(t *testing.T) {
 	QuantizeRows(q, rowScale, rowMin, x, m, k)
 	packed := Pack(slices.Clone(w), n, kp)
 	GemmU7S8(acc, q, packed, m, n, kp, &Scratch{})
-	RowSums(colSum, w, n, kp)
+	RowSums(colSum, packed, n, kp, &Scratch{})
+	for j := range n {
+		var sum float32
+		for _, v := range w[j*kp : j*kp+k] {
+			sum += float32(v)
+		}
+		require.Equal(t, sum, colSum[j])
+	}
 	DequantizeRows(y, acc, rowScale, rowMin, colScale, colSum, bias, m, n, false)
 	whole := make([]float32, m*n)
 	Linear(whole, n, q, rowScale, rowMin, packed, colScale, colSum, bias, m, n, kp, false, &Scratch{})
@@ -219,7 +226,7 @@ func TestMisusePanics(t *testing.T) {
 		"DequantizeRows acc": {shortSrc, func() { DequantizeRows(f(2), make([]int32, 1), f(1), f(1), f(2), f(2), nil, 1, 2, false) }},
 		"DequantizeRows row": {shortRow, func() { DequantizeRows(f(2), make([]int32, 2), nil, f(1), f(2), f(2), nil, 1, 2, false) }},
 		"DequantizeRows col": {shortCol, func() { DequantizeRows(f(2), make([]int32, 2), f(1), f(1), f(2), f(2), f(1), 1, 2, false) }},
-		"RowSums":            {shortDst, func() { RowSums(nil, make([]int8, 16), 1, 16) }},
+		"RowSums":            {shortDst, func() { RowSums(nil, make([]int8, 16), 1, 16, &Scratch{}) }},
 		"Transpose":          {shortDst, func() { Transpose(f(5), 2, f(6), 3, 2, 3) }},
 		"Add":                {badLen, func() { Add(f(2), f(3)) }},
 		"AddBias":            {shortCol, func() { AddBias(f(4), f(1), 2, 2) }},

@@ -232,11 +232,23 @@ func (s *scanner) str() string {
 			s.fail("control character ", int(c), " in a string")
 			return ""
 		default:
-			s.pos++
+			s.pos += 1 + plain(s.b[s.pos+1:])
 		}
 	}
 	s.fail("string has no end")
 	return ""
+}
+
+// plain returns how many bytes of b come before a quote, an escape or a control character.
+//
+//go:noinline
+func plain(b []byte) int {
+	for i, c := range b {
+		if c == '"' || c == '\\' || c < 0x20 {
+			return i
+		}
+	}
+	return len(b)
 }
 
 // escape reads an escape sequence, surrogate pairs included.

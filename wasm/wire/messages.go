@@ -62,7 +62,7 @@ func (m *LabelSet) Append(b []byte) []byte {
 		b = appendStr(b, c.Name)
 		b = appendStrs(b, c.Rationales)
 	}
-	return appendU32(b, m.CacheBytes)
+	return appendBool(appendU32(b, m.CacheBytes), m.Checked)
 }
 
 // Decode implements Message.
@@ -77,6 +77,7 @@ func (m *LabelSet) Decode(b []byte) error {
 		}
 	}
 	m.CacheBytes = r.u32()
+	m.Checked = r.bool()
 	return r.end()
 }
 

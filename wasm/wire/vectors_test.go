@@ -60,7 +60,7 @@ func examples() []Message {
 		},
 		&LabelSet{},
 		&LabelSet{
-			Templates: templates, CacheBytes: 16 << 20,
+			Templates: templates, CacheBytes: 16 << 20, Checked: true,
 			Categories: []Category{
 				{Name: "zebra", Rationales: []string{"black and white stripes", "four legs"}},
 				{Name: "café", Rationales: []string{"Tische draußen"}},
@@ -117,6 +117,7 @@ func refusals() []refusal {
 	add("Embedding", "list of 2^32-1 numbers", append(appendU32(nil, math.MaxUint32), make([]byte, 64)...))
 	add("LabelsInfo", "list of 2^32-1 strings", append(new(LabelsInfo).Append(nil)[:8], 0xff, 0xff, 0xff, 0xff))
 	add("LabelSet", "ends before cacheBytes", new(LabelSet).Append(nil)[:16])
+	add("LabelSet", "neither true nor false", append(new(LabelSet).Append(nil)[:20], 2))
 	add("Answer", "list of 2^31 categories", append(new(Answer).Append(nil)[:9], 0, 0, 0, 0x80, 0, 0, 0, 0))
 	return out
 }

@@ -5,6 +5,7 @@
 // little-endian and have no padding:
 //
 //	u8, u32, u64    unsigned integers
+//	bool            a byte, 0 or 1
 //	f32             IEEE 754 binary32; the bits are kept as they are
 //	string          u32 byte length, then UTF-8 bytes
 //	list            u32 count, then that many items
@@ -18,10 +19,11 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // ABI is the version of the module's exports and of this format.
-const ABI = 1
+const ABI = 2
 
 // MaxRequest is the largest request in bytes. Weights, rows of pixels and
 // embeddings are sent in chunks of at most this size.
@@ -138,6 +140,7 @@ type LabelSet struct {
 	Templates  Templates // an empty list takes the weights' own
 	Categories []Category
 	CacheBytes uint32 // bound of the stage-2 text cache; 0 takes the default
+	Checked    bool   // the labels are known to fit into the context length: no warnings are wanted
 }
 
 // DistinctRationales returns every rationale once, in the order of its first
@@ -292,6 +295,14 @@ func (r *reader) u8() uint8 {
 	return p[0]
 }
 
+func (r *reader) bool() bool {
+	v := r.u8()
+	if v > 1 && r.err == nil {
+		r.err = errors.New("wire: " + strconv.Itoa(int(v)) + " is neither 0 nor 1")
+	}
+	return v == 1
+}
+
 func (r *reader) u32() uint32 {
 	p := r.take(4)
 	if p == nil {
@@ -352,11 +363,21 @@ func (r *reader) f32s() []float32 {
 		return nil
 	}
 	out := make([]float32, n)
+	if littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), 4*n), r.b)
+		r.b = r.b[4*n:]
+		return out
+	}
 	for i := range out {
 		out[i] = r.f32()
 	}
 	return out
 }
+
+var one uint16 = 1
+
+// littleEndian says that values in memory have the bytes that they have in a message.
+var littleEndian = *(*byte)(unsafe.Pointer(&one)) == 1
 
 // end reports the first error, or that bytes are left over.
 func (r *reader) end() error {
@@ -386,6 +407,13 @@ func appendStrs(b []byte, s []string) []byte {
 		b = appendStr(b, v)
 	}
 	return b
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func appendF32s(b []byte, s []float32) []byte {

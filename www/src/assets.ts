@@ -5,9 +5,13 @@ export interface SiteFile {
   size: number; // bytes
   sha256: string; // lower-case hex
   type: string; // media type
+  pieces?: string[]; // SHA-256 of each piece, where the file is longer than one
 }
 
-/** The engine and the model of a site, with the hashes that they must have. */
+/** Bytes of a piece of a file that is checked as it arrives; the last one may be shorter. */
+export const pieceBytes = 1 << 20;
+
+/** The engine and the model of a site. */
 export interface Site {
   version: string; // hash over all files
   module: SiteFile;

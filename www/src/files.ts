@@ -4,8 +4,8 @@
  * that this script was built with; what is kept was checked before.
  */
 
-import { cacheKey, cacheName, keepingLock, type Site, type SiteFile } from "./assets";
-import { SHA256 } from "./sha256";
+import { cacheKey, cacheName, keepingLock, pieceBytes, type Site, type SiteFile } from "./assets";
+import { hex, SHA256 } from "./sha256";
 
 /** A file from the server is not the one that the site was built with. */
 export class WrongFile extends Error {}
@@ -24,8 +24,9 @@ export class SiteFiles {
   }
 
   /**
-   * Opens a file. One from the server is kept on this device as it is read;
-   * reading to its end throws a WrongFile where the content is not the right one.
+   * Opens a file. One from the server arrives as it is read, which throws a
+   * WrongFile where the content is not the right one, and is kept on this
+   * device once it was read to its end.
    */
   async open(file: SiteFile): Promise<Response> {
     const kept = await this.kept;
@@ -38,39 +39,119 @@ export class SiteFiles {
     if (!response.ok || !response.body) {
       throw new Error(`${file.path}: the server answered ${response.status} ${response.statusText}`);
     }
-    let body = response.body.pipeThrough(checker(file));
     const headers = { "Content-Type": file.type, "Content-Length": String(file.size) };
-    if (kept) {
-      const [here, there] = body.tee();
-      body = here;
-      const copy = new Response(there, { headers });
+    const copy = kept && new Copy();
+    if (kept && copy) {
+      const other = new Response(copy.stream, { headers });
       // Without space, or with the wrong content, nothing is kept.
-      navigator.locks.request(keepingLock(this.base), { mode: "shared" }, () => kept.put(key, copy)).catch(() => undefined);
+      navigator.locks.request(keepingLock(this.base), { mode: "shared" }, () => kept.put(key, other)).catch(() => undefined);
     }
-    return new Response(body, { headers });
+    return new Response(checked(response.body, file, copy), { headers });
   }
 }
 
-/** Passes bytes on and throws a WrongFile instead of ending where they are not those of the file. */
-function checker(file: SiteFile): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  const hash = new SHA256();
-  let length = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      length += chunk.length;
-      if (length > file.size) {
-        throw new WrongFile(`${file.path} is longer than the ${file.size} bytes that this page was built with`);
-      }
-      hash.update(chunk);
-      controller.enqueue(chunk);
+type Piece = Uint8Array<ArrayBuffer>;
+
+/** A second stream of a file's pieces, which come when the first one is read: streams that are told apart by tee run ahead. */
+class Copy {
+  private controller: ReadableStreamDefaultController<Piece> | undefined;
+  readonly stream = new ReadableStream<Piece>({
+    start: (controller) => {
+      this.controller = controller;
     },
-    flush() {
-      const sha256 = hash.hex();
-      if (sha256 !== file.sha256) {
-        throw new WrongFile(`${file.path} is not the file that this page was built with: its SHA-256 is ${sha256}, not ${file.sha256}`);
-      }
+    cancel: () => {
+      this.controller = undefined;
     },
   });
+
+  pass(piece: Piece): void {
+    this.controller?.enqueue(piece);
+  }
+
+  end(): void {
+    this.controller?.close();
+  }
+
+  fail(e: unknown): void {
+    this.controller?.error(e);
+  }
+}
+
+/** Passes a file's bytes on piece by piece as they are asked for, each once it is found right, and throws a WrongFile at the first that is not. */
+function checked(body: ReadableStream<Piece>, file: SiteFile, copy: Copy | undefined): ReadableStream<Piece> {
+  const { path, size, pieces = [file.sha256] } = file;
+  const reader = body.getReader();
+  let read: Piece = new Uint8Array(0); // and not yet passed on
+  let at = 0; // bytes passed on
+  /** Fills piece and returns how many bytes there were for it. */
+  const fill = async (piece: Piece): Promise<number> => {
+    let n = 0;
+    while (n < piece.length) {
+      if (read.length === 0) {
+        const { done, value } = await reader.read();
+        if (done) {
+          break;
+        }
+        read = value;
+      }
+      const some = read.subarray(0, piece.length - n);
+      piece.set(some, n);
+      n += some.length;
+      read = read.subarray(some.length);
+    }
+    return n;
+  };
+  /** Returns the next piece, or undefined at the end. */
+  const next = async (): Promise<Piece | undefined> => {
+    const piece = new Uint8Array(Math.min(pieceBytes, size - at));
+    if (piece.length === 0) {
+      if ((await fill(new Uint8Array(1))) > 0) {
+        throw new WrongFile(`${path} is longer than the ${size} bytes that this page was built with`);
+      }
+      return undefined;
+    }
+    const n = await fill(piece);
+    const sha256 = await digest(piece);
+    const want = pieces[at / pieceBytes];
+    if (n < piece.length || sha256 !== want) {
+      throw new WrongFile(`${path} is not the file that this page was built with: from byte ${at} on its SHA-256 is ${sha256}, not ${want}`);
+    }
+    at += n;
+    return piece;
+  };
+  const source: UnderlyingDefaultSource<Piece> = {
+    async pull(controller) {
+      try {
+        const piece = await next();
+        if (piece) {
+          copy?.pass(piece);
+          controller.enqueue(piece);
+        } else {
+          copy?.end();
+          controller.close();
+        }
+      } catch (e) {
+        copy?.fail(e);
+        throw e;
+      }
+    },
+    cancel(reason) {
+      copy?.fail(reason);
+      return reader.cancel(reason);
+    },
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+/** Returns the SHA-256 of bytes; browsers compute it themselves on pages of secure origins only. */
+async function digest(bytes: Piece): Promise<string> {
+  const { subtle } = crypto as Partial<Crypto>;
+  if (!subtle) {
+    const hash = new SHA256();
+    hash.update(bytes);
+    return hash.hex();
+  }
+  return hex(new Uint8Array(await subtle.digest("SHA-256", bytes)));
 }
 
 /** Returns undefined where the browser keeps nothing, as in some private modes. */

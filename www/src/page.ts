@@ -41,6 +41,11 @@ const base = new URL(".", document.baseURI).href;
 /** Screens on which the photo in hand stands beside the grid. */
 const wide = matchMedia("(min-width: 64rem)");
 
+const ending = new AbortController(); // aborted where everything was deleted: the page does nothing more
+// The model is loaded while the page is made and what was kept is read.
+const loading = load({ base, signal: ending.signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
+loading.catch(() => undefined); // told in begin, also where opening the session takes longer
+
 const review = new Review();
 const view = new View(review);
 const selection = new Selection();
@@ -57,7 +62,6 @@ let runner: Runner | undefined;
 let active = 0; // id of the photo in hand, 0 where there is none
 let place = 0; // where it stands in the view
 let answerModel: (() => void) | undefined; // takes away the question which model to use
-const ending = new AbortController(); // aborted where everything was deleted: the page does nothing more
 
 const help = new Help(() => session?.setSettings({ advances: help.advances, singleKeys: help.singleKeys }));
 const camera = new Camera((file) => void bringLoose([file]));
@@ -181,9 +185,6 @@ const beginning = begin().catch((e: Error) => {
 
 async function begin(): Promise<void> {
   const { signal } = ending;
-  // The model and what was kept arrive at the same time.
-  const loading = load({ base, signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
-  loading.catch(() => undefined); // told below, also where opening the session takes longer
   session = await Session.open(databaseName(base), review, (problem) => {
     const text = strings.session.problem(problem);
     privacy.showStorage(text);

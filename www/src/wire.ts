@@ -5,7 +5,7 @@
  */
 
 /** Version of the module's exports and of this format. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** Largest request in bytes. */
 export const maxRequest = 4 << 20;
@@ -75,6 +75,7 @@ export interface LabelSet {
   templates: Templates; // an empty list takes the weights' own
   categories: Category[];
   cacheBytes: number; // 0 takes the default
+  checked: boolean; // the labels are known to fit into the context length: no warnings are wanted
 }
 
 export interface LabelsInfo {
@@ -177,6 +178,10 @@ class Writer {
     this.view.setUint8(at, v);
   }
 
+  bool(v: boolean): void {
+    this.u8(v ? 1 : 0);
+  }
+
   u32(v: number): void {
     const at = this.take(4);
     this.view.setUint32(at, v, true);
@@ -248,6 +253,14 @@ class Reader {
       throw new Error(`wire: unknown ${what} ${v}`);
     }
     return name;
+  }
+
+  bool(): boolean {
+    const v = this.view.getUint8(this.take(1));
+    if (v > 1) {
+      throw new Error(`wire: ${v} is neither 0 nor 1`);
+    }
+    return v === 1;
   }
 
   u32(): number {
@@ -367,11 +380,13 @@ export const labelSet = codec<LabelSet>(
       w.strs(c.rationales);
     });
     w.u32(m.cacheBytes);
+    w.bool(m.checked);
   },
   (r) => ({
     templates: r.templates(),
     categories: r.list(() => ({ name: r.str(), rationales: r.strs() })),
     cacheBytes: r.u32(),
+    checked: r.bool(),
   }),
 );
 

@@ -189,7 +189,9 @@ function siteLabels(files: SiteFiles): SiteLabels {
 
 /** Sets the site's labels; fits says whether no embeddings belong to other weights. */
 async function setSiteLabels({ engine, files, sha256 }: Model, { pack, embeddings }: SiteLabels): Promise<{ pack: Pack; info: LabelsInfo; fits: boolean }> {
-  const info = setLabels(engine, await pack);
+  // Those who made the embeddings were told of labels that are too long for these weights.
+  const checked = files.site.embeddings !== null && sha256 === files.site.weights.sha256;
+  const info = setLabels(engine, await pack, checked);
   const file = await embeddings;
   const rows = file && readEmbeddings(file, sha256, files.site.labels.sha256);
   if (rows) {
@@ -199,8 +201,8 @@ async function setSiteLabels({ engine, files, sha256 }: Model, { pack, embedding
   return { pack: await pack, info, fits: !file || rows !== undefined };
 }
 
-function setLabels(engine: Engine, pack: Pack): LabelsInfo {
-  return engine.setLabels({ templates: pack.templates, categories: pack.categories, cacheBytes: 0 });
+function setLabels(engine: Engine, { templates, categories }: Pack, checked = false): LabelsInfo {
+  return engine.setLabels({ templates, categories, cacheBytes: 0, checked });
 }
 
 /** A photo that is decoded, with the milliseconds that this took. */

@@ -349,7 +349,7 @@ func sameBits(t *testing.T, s *site, module string) {
 	pack, err := labelpack.Parse([]byte(smallPack))
 	require.NoError(t, err)
 	labels := pack.LabelSet()
-	set := fmt.Sprintf(`{"templates": {"category": [], "rationale": [], "conditional": []}, "cacheBytes": 0, "categories": %s}`, categoriesJSON(t, labels.Categories))
+	set := fmt.Sprintf(`{"templates": {"category": [], "rationale": [], "conditional": []}, "cacheBytes": 0, "checked": false, "categories": %s}`, categoriesJSON(t, labels.Categories))
 	info, err := os.Stat(s.file(s.assets.Weights))
 	require.NoError(t, err)
 	call[string](p, "start", module, s.assets.Weights, info.Size(), set)

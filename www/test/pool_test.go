@@ -312,7 +312,7 @@ func TestWrongFile(t *testing.T) {
 		const kept = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map((r) => r.url)));
 		return [first, kept.flat().join()];
 	})()`)
-	assert.Regexp(t, `^EcorError: refused: weights/tiny.safetensors is not the file that this page was built with: its SHA-256 is [0-9a-f]{64}, not `+s.assets.File(s.assets.Weights).SHA256, got[0])
+	assert.Regexp(t, `^EcorError: refused: weights/tiny.safetensors is not the file that this page was built with: from byte 0 on its SHA-256 is [0-9a-f]{64}, not `+s.assets.File(s.assets.Weights).SHA256, got[0])
 	assert.NotContains(t, got[1], "tiny.safetensors", "it is not kept")
 	s.Config.Handler = whole
 	assert.Equal(t, "done", eval[string](p, `outcome(load())`))

@@ -35,6 +35,9 @@ type File struct {
 	Size   int    `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
 	Type   string `json:"type"` // media type
+	// Pieces holds the SHA-256 of each pieceBytes of a file that is longer; the
+	// worker checks them as they arrive.
+	Pieces []string `json:"pieces,omitempty"`
 }
 
 // Assets lists the site's content; assets.json holds it.
@@ -57,6 +60,7 @@ const (
 	embeddingsSuffix = ".embeddings.safetensors"
 	weightsSuffix    = ".safetensors"
 	versionMark      = "version of the site" // as long as no version is
+	pieceBytes       = 1 << 20               // as in www/src/assets.ts
 )
 
 // mediaTypes lists the kinds of files that a site may hold.
@@ -293,8 +297,18 @@ func only(files []File, what string, match func(string) bool) (string, error) {
 }
 
 func fileOf(name string, data []byte) File {
+	f := File{Path: name, Size: len(data), SHA256: hexSum(data), Type: mediaTypes[path.Ext(name)]}
+	if len(data) > pieceBytes {
+		for piece := range slices.Chunk(data, pieceBytes) {
+			f.Pieces = append(f.Pieces, hexSum(piece))
+		}
+	}
+	return f
+}
+
+func hexSum(data []byte) string {
 	sum := sha256.Sum256(data)
-	return File{Path: name, Size: len(data), SHA256: hex.EncodeToString(sum[:]), Type: mediaTypes[path.Ext(name)]}
+	return hex.EncodeToString(sum[:])
 }
 
 // write replaces dir by the site, with gzip twins where they help.

@@ -30,7 +30,7 @@ func options(t *testing.T) Options {
 	require.NoError(t, os.Mkdir(o.Weights, 0o700))
 	for name, content := range map[string]string{
 		o.Module:  strings.Repeat("module", 1000),
-		o.Relaxed: strings.Repeat("faster", 1000),
+		o.Relaxed: strings.Repeat("faster", 400_000),
 		filepath.Join(o.Weights, "mini.safetensors"):            "weights",
 		filepath.Join(o.Weights, "pack.json"):                   "{}",
 		filepath.Join(o.Weights, "pack.embeddings.safetensors"): "rows",
@@ -59,8 +59,15 @@ func TestBuild(t *testing.T) {
 		require.NoError(t, err)
 		sum := sha256.Sum256(content)
 		assert.Equal(t, hex.EncodeToString(sum[:]), f.SHA256, f.Path)
-		assert.Len(t, content, f.Size, f.Path)
 		assert.Contains(t, string(worker), f.SHA256, "the service worker keeps %s", f.Path)
+		assert.Len(t, content, f.Size, f.Path)
+		if f.Path != a.Relaxed {
+			assert.Empty(t, f.Pieces, f.Path)
+			continue
+		}
+		first, last := sha256.Sum256(content[:1<<20]), sha256.Sum256(content[2<<20:])
+		require.Len(t, f.Pieces, 3)
+		assert.Equal(t, []string{hex.EncodeToString(first[:]), hex.EncodeToString(last[:])}, []string{f.Pieces[0], f.Pieces[2]})
 	}
 	assert.Subset(t, paths, []string{"index.html", "page.js", "worker.js", "style.css", "manifest.webmanifest", "icons/ecor.svg"})
 	assert.NotContains(t, paths, "weights/stamp")
