@@ -20,6 +20,7 @@ import (
 	"github.com/ecor-clip/ecor/core/clip"
 	"github.com/ecor-clip/ecor/core/errs"
 	"github.com/ecor-clip/ecor/core/explain"
+	"github.com/ecor-clip/ecor/core/kernel"
 	"github.com/ecor-clip/ecor/core/pixels"
 )
 
@@ -171,9 +172,10 @@ func (c *Classifier) seed(what string, p *prompts, first int, data []float32) er
 	if first < 0 || first > len(p.labels) || n > len(p.labels)-first {
 		return errs.New("labels: a seed for ", what, " ", first, "..", first+n, " is outside 0..", len(p.labels))
 	}
-	for _, v := range data {
-		if v-v != 0 {
-			return errs.New("labels: a seed for ", what, " holds a value that is not finite")
+	for i := range n {
+		row := data[i*d : (i+1)*d]
+		if squared := kernel.Dot(row, row); squared-squared != 0 {
+			return errs.New("labels: a seed for ", what, " has a row whose length is not finite")
 		}
 	}
 	for i := range n {

@@ -65,7 +65,8 @@ type slot struct {
 	shape []int
 	dtype safetensors.DType
 	load  loader
-	grows uint64 // bytes in memory for each byte of the file
+	done  func() error // called after the last byte, or nil
+	grows uint64       // bytes in memory for each byte of the file
 	got   bool
 }
 
@@ -74,12 +75,14 @@ type slot struct {
 type loader func() func(off uint64, p []byte)
 
 // Loader builds a Model from a weights file that arrives in pieces. Tensors go
-// straight to where they stay.
+// straight to where they stay, and what can be made of them is made while
+// others are on their way.
 type Loader struct {
 	model   *Model
 	slots   map[string]*slot
 	store   func(off uint64, p []byte)
 	current *safetensors.Tensor
+	scratch kernel.Scratch
 
 	vocab, merges []byte
 	logitScale    []float32
@@ -107,18 +110,11 @@ func (l *Loader) Close() (*Model, error) {
 		return nil, err
 	}
 	m := l.model
-	tok, err := bpe.New(l.vocab, l.merges)
-	if err != nil {
-		return nil, err
+	if m.Tokenizer == nil {
+		if err := l.makeTokenizer(); err != nil {
+			return nil, err
+		}
 	}
-	if tok.Len() != m.VocabSize {
-		return nil, errs.New("weights: the tokenizer has ", tok.Len(), " tokens, text.vocab_size is ", m.VocabSize)
-	}
-	if int(tok.BOS()) != m.BOS || int(tok.EOS()) != m.EOS {
-		return nil, errs.New("weights: text.bos ", m.BOS, " and text.eos ", m.EOS,
-			" differ from the tokenizer's ", tok.BOS(), " and ", tok.EOS())
-	}
-	m.Tokenizer = tok
 	if v := l.logitScale[0]; !(v >= -maxLogScale && v <= maxLogScale) {
 		return nil, errs.New("weights: logit_scale ", v, " is outside −", maxLogScale, "..", maxLogScale)
 	}
@@ -129,8 +125,26 @@ func (l *Loader) Close() (*Model, error) {
 		}
 	}
 	l.codes = nil
-	m.finish()
+	m.finish(&l.scratch)
 	return m, nil
+}
+
+// makeTokenizer makes the tokenizer of its tensors.
+func (l *Loader) makeTokenizer() error {
+	m := l.model
+	tok, err := bpe.New(l.vocab, l.merges)
+	if err != nil {
+		return err
+	}
+	if tok.Len() != m.VocabSize {
+		return errs.New("weights: the tokenizer has ", tok.Len(), " tokens, text.vocab_size is ", m.VocabSize)
+	}
+	if int(tok.BOS()) != m.BOS || int(tok.EOS()) != m.EOS {
+		return errs.New("weights: text.bos ", m.BOS, " and text.eos ", m.EOS,
+			" differ from the tokenizer's ", tok.BOS(), " and ", tok.EOS())
+	}
+	m.Tokenizer = tok
+	return nil
 }
 
 // Header implements safetensors.Handler: it checks every tensor's name, type
@@ -177,6 +191,9 @@ func (l *Loader) Data(t *safetensors.Tensor, off uint64, p []byte) error {
 		l.store = l.slots[t.Name].load()
 	}
 	l.store(off, p)
+	if done := l.slots[t.Name].done; done != nil && off+uint64(len(p)) == t.End-t.Begin {
+		return done()
+	}
 	return nil
 }
 
@@ -253,6 +270,14 @@ func (l *Loader) describe() {
 	l.floats("logit_scale", &l.logitScale)
 	l.bytes("tokenizer.vocab", &l.vocab)
 	l.bytes("tokenizer.merges", &l.merges)
+	parts := 0
+	done := func() error {
+		if parts++; parts < 2 {
+			return nil
+		}
+		return l.makeTokenizer()
+	}
+	l.slots["tokenizer.vocab"].done, l.slots["tokenizer.merges"].done = done, done
 }
 
 func (l *Loader) layers(tower string, layers []layer, t *TowerConfig) {
@@ -329,6 +354,12 @@ func (l *Loader) matrix(name string, w *linear, first, rows int, bias bool) {
 			w.makeInt8()
 			return int8Store(w.w[first*kernel.PadK(w.in):], w.in, kernel.PadK(w.in))
 		}
+		weight.done = func() error {
+			if w.rows += rows; w.rows == w.out {
+				w.pack(&l.scratch)
+			}
+			return nil
+		}
 	case W4A7:
 		weight = l.packed(name, rows, w.in, func() ([]int8, int) {
 			w.makeInt8()
@@ -356,6 +387,14 @@ func (w *linear) makeInt8() {
 		k := kernel.PadK(w.in)
 		w.w = make([]int8, w.out*k, kernel.PanelLen(w.out, k))
 	}
+}
+
+// pack brings int8 weights into panels and sums their rows.
+func (w *linear) pack(s *kernel.Scratch) {
+	k := kernel.PadK(w.in)
+	w.w = kernel.Pack(w.w, w.out, k)
+	w.sum = make([]float32, w.out)
+	kernel.RowSums(w.sum, w.w, w.out, k, s)
 }
 
 // part describes the float32 values first..first+n of a vector of length total.
@@ -428,8 +467,7 @@ func float32At(p []byte) float32 {
 }
 
 // finish computes what follows from the weights and counts them.
-func (m *Model) finish() {
-	var scratch kernel.Scratch
+func (m *Model) finish(s *kernel.Scratch) {
 	count := func(w *linear) {
 		if w.f32 != nil && w.scale != nil {
 			for i := range w.f32 {
@@ -437,10 +475,8 @@ func (m *Model) finish() {
 			}
 			w.scale = nil
 		}
-		if w.w != nil {
-			w.w = kernel.Pack(w.w, w.out, kernel.PadK(w.in))
-			w.sum = make([]float32, w.out)
-			kernel.RowSums(w.sum, w.w, w.out, kernel.PadK(w.in), &scratch)
+		if w.w != nil && w.sum == nil {
+			w.pack(s)
 		}
 		m.Parameters += uint64(w.in*w.out + len(w.bias))
 	}

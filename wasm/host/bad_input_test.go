@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"image/color"
 	"io"
@@ -349,5 +350,5 @@ func TestOtherABI(t *testing.T) {
 	c := tinyConfig(t)
 	c.Module = Bytes(module)
 	_, err = Open(t.Context(), c)
-	require.ErrorContains(t, err, "the module has ABI 7; this host needs 1")
+	require.ErrorContains(t, err, fmt.Sprintf("the module has ABI 7; this host needs %d", wire.ABI))
 }

@@ -37,6 +37,7 @@ export class Editor {
 
   private shipped: Pack | undefined;
   private pack: Pack | undefined; // as edited
+  private unseen = false; // the pack is not in the fields
   private applied = ""; // text of the pack in use
   private selected: Category | undefined;
   private problems: Problem[] = [];
@@ -105,7 +106,11 @@ export class Editor {
     );
     this.showOwn(own);
     this.setInert(false);
-    this.edited(used);
+    this.pack = used;
+    this.unseen = true;
+    if (this.sheet.isOpen) {
+      this.show();
+    }
   }
 
   /** Shows the prompts of the weights in use. */
@@ -127,7 +132,16 @@ export class Editor {
   }
 
   open(): void {
+    this.show();
     this.sheet.open();
+  }
+
+  /** Fills the fields and the list, which takes a while, when they are first seen. */
+  private show(): void {
+    if (this.unseen && this.pack) {
+      this.unseen = false;
+      this.edited(this.pack);
+    }
   }
 
   /** Names of all categories in use. */

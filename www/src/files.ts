@@ -27,8 +27,9 @@ export class SiteFiles {
    * Opens a file. One from the server arrives as it is read, which throws a
    * WrongFile where the content is not the right one, and is kept on this
    * device once it was read to its end.
+   * @param piecesAhead may wait to be read.
    */
-  async open(file: SiteFile): Promise<Response> {
+  async open(file: SiteFile, piecesAhead = 0): Promise<Response> {
     const kept = await this.kept;
     const key = cacheKey(file, this.base);
     const found = await kept?.match(key).catch(() => undefined);
@@ -46,7 +47,7 @@ export class SiteFiles {
       // Without space, or with the wrong content, nothing is kept.
       navigator.locks.request(keepingLock(this.base), { mode: "shared" }, () => kept.put(key, other)).catch(() => undefined);
     }
-    return new Response(checked(response.body, file, copy), { headers });
+    return new Response(checked(response.body, file, piecesAhead, copy), { headers });
   }
 }
 
@@ -77,8 +78,8 @@ class Copy {
   }
 }
 
-/** Passes a file's bytes on piece by piece as they are asked for, each once it is found right, and throws a WrongFile at the first that is not. */
-function checked(body: ReadableStream<Piece>, file: SiteFile, copy: Copy | undefined): ReadableStream<Piece> {
+/** Passes a file's bytes on piece by piece, each once it is found right, and throws a WrongFile at the first that is not. */
+function checked(body: ReadableStream<Piece>, file: SiteFile, piecesAhead: number, copy: Copy | undefined): ReadableStream<Piece> {
   const { path, size, pieces = [file.sha256] } = file;
   const reader = body.getReader();
   let read: Piece = new Uint8Array(0); // and not yet passed on
@@ -140,7 +141,7 @@ function checked(body: ReadableStream<Piece>, file: SiteFile, copy: Copy | undef
       return reader.cancel(reason);
     },
   };
-  return new ReadableStream(source, { highWaterMark: 0 });
+  return new ReadableStream(source, { highWaterMark: piecesAhead });
 }
 
 /** Returns the SHA-256 of bytes; browsers compute it themselves on pages of secure origins only. */

@@ -18,6 +18,9 @@ declare const self: DedicatedWorkerGlobalScope;
 // www/site defines it.
 declare const SITE: Site;
 
+/** Pieces of the weights, of a megabyte each, that may arrive while the module is compiled. */
+const weightsAhead = 8;
+
 /** Photos of at most so many pixels are decoded while another one is worked on. */
 const maxAhead = 24_000_000;
 
@@ -125,7 +128,7 @@ async function load(start: Start, onProgress: (progress: LoadProgress) => void):
 /** Loads the model and the labels; the weights arrive while the module is compiled. */
 async function loadFrom(files: SiteFiles, start: Start, onProgress: (progress: LoadProgress) => void): Promise<Loaded> {
   const { site } = files;
-  const asked = start.weights ? start.weights.stream() : files.open(site.weights).then((r) => r.body!);
+  const asked = start.weights ? start.weights.stream() : files.open(site.weights, weightsAhead).then((r) => r.body!);
   const labels = start.pack ? undefined : siteLabels(files);
   // Where the module fails first, it is reported, and these must not count as unhandled.
   void Promise.allSettled([asked, labels?.pack, labels?.embeddings]);
