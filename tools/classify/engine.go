@@ -23,10 +23,11 @@ func openEngine(ctx context.Context, o *options, stderr io.Writer) (engine, erro
 		return openNative(o, stderr)
 	}
 	h, err := host.Open(ctx, host.Config{
-		Module:    host.File(o.module),
-		Weights:   host.File(o.weights),
-		Instances: o.instances,
-		CacheDir:  cacheDir(),
+		Module:      host.File(o.module),
+		Weights:     host.File(o.weights),
+		Instances:   o.instances,
+		MemoryLimit: o.memory,
+		CacheDir:    cacheDir(),
 	})
 	if err != nil {
 		return nil, err

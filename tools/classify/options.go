@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 
+	"github.com/ecor-clip/ecor/wasm/host"
 	"github.com/ecor-clip/ecor/wasm/wire"
 )
 
@@ -17,11 +18,15 @@ type options struct {
 	classify                wire.ClassifyOptions
 	format                  func(io.Writer) printer
 	instances               int
+	memory                  uint64 // bytes that an instance may use
 	native                  bool
 	paths                   []string
 }
 
-const maxInstances = 64
+const (
+	maxInstances = 64
+	maxMemory    = 4096 // MiB, what WebAssembly can address
+)
 
 // parse reads the command line. It reports what is wrong, and help, on stderr.
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -44,6 +49,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	asCSV := flags.Bool("csv", false, "write CSV, one line per category and rationale")
 	flags.IntVar(&o.instances, "j", min(4, runtime.NumCPU()), "photos to classify at the same time; each takes its own copy of the weights")
 
+	memory := flags.Int("memory", host.DefaultMemoryLimit>>20, "`MiB` of memory that each instance of the module may use")
+
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -61,6 +68,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return fmt.Errorf("-max-rationales %d: want at least 1", *rationales)
 		case o.instances < 1 || o.instances > maxInstances:
 			return fmt.Errorf("-j %d: want 1 to %d", o.instances, maxInstances)
+		case *memory < 1 || *memory > maxMemory:
+			return fmt.Errorf("-memory %d: want 1 to %d", *memory, maxMemory)
 		case *asJSON && *asCSV:
 			return errors.New("-json and -csv exclude each other")
 		case len(o.paths) == 0:
@@ -72,6 +81,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		fmt.Fprintf(stderr, "classify: %v\n", err)
 		return nil, err
 	}
+	o.memory = uint64(*memory) << 20
 	o.classify.Top = uint32(*top)
 	o.classify.Coverage = float32(*coverage)
 	o.classify.MaxRationales = uint32(*rationales)

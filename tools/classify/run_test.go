@@ -181,6 +181,14 @@ func TestNative(t *testing.T) {
 
 // TestInstances: the output does not depend on how many photos are classified
 // at a time.
+// TestMemory: an instance that may not have the memory that it needs is refused with the limit.
+func TestMemory(t *testing.T) {
+	b := newBench(t)
+	code, _, errs := b.run(t, "-memory", "4", b.photo("a.png"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, errs, "ended with 4 MiB of memory")
+}
+
 func TestInstances(t *testing.T) {
 	b := newBench(t)
 	_, one, _ := b.run(t, "-json", "-j", "1", b.photos, b.photos)
@@ -214,6 +222,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-coverage", "NaN", "x"}, "-coverage NaN"},
 		{[]string{"-max-rationales", "-1", "x"}, "-max-rationales -1"},
 		{[]string{"-j", "1000", "x"}, "-j 1000: want 1 to 64"},
+		{[]string{"-memory", "4097", "x"}, "-memory 4097: want 1 to 4096"},
 		{[]string{"-unknown", "x"}, "flag provided but not defined"},
 	} {
 		code, out, errs := b.run(t, c.args...)
