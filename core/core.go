@@ -30,7 +30,7 @@ const (
 	DefaultTopRationales = 3
 	DefaultCoverage      = 0.99
 	DefaultMaxRationales = 32
-	DefaultCacheBytes    = 64 << 20
+	DefaultCacheBytes    = 32 << 20
 )
 
 // Classifier is the engine. Make one with New.

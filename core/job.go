@@ -152,8 +152,11 @@ func embedImage() stage {
 				return Progress{}, false, err
 			}
 		}
-		done := c.images.Step()
-		layers++
+		done := false
+		for n := c.images.StepsAtOnce(); n > 0 && !done; n-- {
+			done = c.images.Step()
+			layers++
+		}
 		if done {
 			j.embedding = append([]float32(nil), c.images.Embedding()...)
 		}

@@ -17,7 +17,6 @@ type linear struct {
 	w     []int8    // (out, PadK(in)), padding zero; in panels once loaded
 	scale []float32 // (out)
 	sum   []float32 // (out), sums of w's rows; nil as long as w is not in panels
-	rows  int       // of w that are loaded
 }
 
 // workspace holds what a linear layer needs for one call. Its buffers grow to

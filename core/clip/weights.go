@@ -82,6 +82,7 @@ type Loader struct {
 	slots   map[string]*slot
 	store   func(off uint64, p []byte)
 	current *safetensors.Tensor
+	rows    map[*linear]int // that have arrived
 	scratch kernel.Scratch
 
 	vocab, merges []byte
@@ -156,6 +157,7 @@ func (l *Loader) Header(h *safetensors.Header) error {
 	}
 	l.model = newModel(c)
 	l.slots = make(map[string]*slot)
+	l.rows = make(map[*linear]int)
 	l.describe()
 	var bytes uint64
 	for i := range h.Tensors {
@@ -355,7 +357,7 @@ func (l *Loader) matrix(name string, w *linear, first, rows int, bias bool) {
 			return int8Store(w.w[first*kernel.PadK(w.in):], w.in, kernel.PadK(w.in))
 		}
 		weight.done = func() error {
-			if w.rows += rows; w.rows == w.out {
+			if l.rows[w] += rows; l.rows[w] == w.out {
 				w.pack(&l.scratch)
 			}
 			return nil
