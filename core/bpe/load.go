@@ -82,7 +82,6 @@ func (t *Tokenizer) readMerges(text []byte, ids map[string]int32) error {
 	rights := make([]int32, n)
 	joined := make([]int32, n)
 	var token []byte
-	var id int32 // of the merge before: most vocabularies list them in order of rank
 	for rank := range n {
 		end := bytes.IndexByte(text, '\n')
 		line := text[:end]
@@ -94,10 +93,9 @@ func (t *Tokenizer) readMerges(text []byte, ids map[string]int32) error {
 			return errs.New("bpe: merge ", rank, ", ", errs.Quote(string(line)), ", is not two tokens with a space between them")
 		}
 		token = append(append(token[:0], left...), right...)
-		if id++; int(id) >= t.Len() || t.token(int(id)) != string(token) {
-			if id, ok = ids[string(token)]; !ok {
-				return errs.New("bpe: merge ", rank, ", ", errs.Quote(string(line)), ": the joined token is not in the vocabulary")
-			}
+		id, ok := ids[string(token)]
+		if !ok {
+			return errs.New("bpe: merge ", rank, ", ", errs.Quote(string(line)), ": the joined token is not in the vocabulary")
 		}
 		lefts[rank], rights[rank], joined[rank] = l, r, id
 	}

@@ -93,10 +93,11 @@ const (
 func (e *ImageEncoder) StepsAtOnce() int {
 	v, t := &e.m.Vision, e.m.Patches()+1
 	products := t * (4*v.Width*v.Width + 2*v.Width*v.Intermediate + 2*t*v.Width)
+	atOnce := int(floatsAtOnce)
 	if e.m.integers() {
-		return max(1, integersAtOnce/products)
+		atOnce = integersAtOnce
 	}
-	return max(1, floatsAtOnce/products)
+	return max(1, atOnce/products)
 }
 
 // Step runs the next layer and reports whether it was the last.

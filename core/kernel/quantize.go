@@ -46,20 +46,17 @@ func checkScales(rowScale, rowMin, colScale, colSum, bias []float32, m, n int) {
 }
 
 // RowSums sets dst[j] = Σ_k w[j,k] for w (n×k) in panels, exact for k ≤ 131072: it
-// is the product with a row of ones. k is a multiple of Align.
+// is the Linear of a row of ones. k is a multiple of Align.
 func RowSums(dst []float32, w []int8, n, k int, s *Scratch) {
-	if len(dst) < n {
-		panic(shortDst)
+	row := make([]uint8, k)
+	for i := range row {
+		row[i] = 1
 	}
-	ones := make([]uint8, k)
-	for i := range ones {
-		ones[i] = 1
+	scale := make([]float32, max(n, 1))
+	for i := range scale {
+		scale[i] = 1
 	}
-	sums := make([]int32, n)
-	GemmU7S8(sums, ones, w, 1, n, k, s)
-	for j, v := range sums {
-		dst[j] = float32(v)
-	}
+	Linear(dst, n, row, scale, make([]float32, 1), w, scale, make([]float32, n), nil, 1, n, k, false, s)
 }
 
 // minRange is the smallest row range that is quantized: its scale is the

@@ -17,6 +17,7 @@ package wire
 import (
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
@@ -298,7 +299,7 @@ func (r *reader) u8() uint8 {
 func (r *reader) bool() bool {
 	v := r.u8()
 	if v > 1 && r.err == nil {
-		r.err = errors.New("wire: " + strconv.Itoa(int(v)) + " is neither 0 nor 1")
+		r.err = errors.New("wire: a bool is neither 0 nor 1")
 	}
 	return v == 1
 }
@@ -374,10 +375,8 @@ func (r *reader) f32s() []float32 {
 	return out
 }
 
-var one uint16 = 1
-
-// littleEndian says that values in memory have the bytes that they have in a message.
-var littleEndian = *(*byte)(unsafe.Pointer(&one)) == 1
+// littleEndian says that values in memory are known to have the bytes that they have in a message.
+const littleEndian = runtime.GOARCH == "wasm" || runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 // end reports the first error, or that bytes are left over.
 func (r *reader) end() error {
