@@ -27,6 +27,11 @@ import (
 // not say.
 const DefaultMemoryLimit = 1 << 30
 
+// garbage is how much the heap of an instance may grow, in percent of what is in
+// use, before garbage is collected. A module's memory never shrinks, and weights
+// and caches, which are most of it, hold no pointers that a collection follows.
+const garbage = "50"
+
 const wasmPage = 1 << 16
 
 // Config says what a Host runs.
@@ -294,7 +299,7 @@ func (h *Host) giveBack(ctx context.Context, in *instance) {
 func (h *Host) newInstance(ctx context.Context) (*instance, error) {
 	stderr := new(firstWords)
 	module, err := h.runtime.InstantiateModule(ctx, h.compiled, wazero.NewModuleConfig().
-		WithName("").WithStartFunctions("_initialize").WithStderr(stderr).WithSysNanotime().WithSysNanosleep())
+		WithName("").WithEnv("GOGC", garbage).WithStartFunctions("_initialize").WithStderr(stderr).WithSysNanotime().WithSysNanosleep())
 	if err != nil {
 		return nil, fmt.Errorf("starting the module: %w: %s", err, stderr.reason())
 	}

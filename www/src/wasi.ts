@@ -7,6 +7,13 @@ const success = 0;
 const badDescriptor = 8;
 const fault = 21;
 
+/**
+ * The module's environment: garbage is collected when the heap has grown by
+ * half of what is in use. The memory never shrinks, and weights and caches,
+ * which are most of it, hold no pointers that a collection follows.
+ */
+const environment = new TextEncoder().encode("GOGC=50\0");
+
 /** Thrown where the module ends itself, as Go does after a fatal error. */
 export class ModuleExit extends Error {
   constructor(readonly code: number) {
@@ -33,9 +40,13 @@ export function wasi(memory: () => WebAssembly.Memory): WASI {
       throw new ModuleExit(code);
     },
     args_get: () => success,
-    args_sizes_get: (count: number, size: number) => empty(count, size),
-    environ_get: () => success,
-    environ_sizes_get: (count: number, size: number) => empty(count, size),
+    args_sizes_get: (count: number, size: number) => sizes(count, size, 0, 0),
+    environ_get: (pointers: number, text: number) => {
+      view().setUint32(pointers, text, true);
+      bytes(text, environment.length).set(environment);
+      return success;
+    },
+    environ_sizes_get: (count: number, size: number) => sizes(count, size, 1, environment.length),
 
     clock_time_get: (clock: number, _precision: bigint, out: number) => {
       const ms = clock === 0 ? performance.timeOrigin + performance.now() : performance.now();
@@ -81,9 +92,9 @@ export function wasi(memory: () => WebAssembly.Memory): WASI {
     },
   };
 
-  function empty(count: number, size: number): number {
-    view().setUint32(count, 0, true);
-    view().setUint32(size, 0, true);
+  function sizes(countAt: number, sizeAt: number, count: number, size: number): number {
+    view().setUint32(countAt, count, true);
+    view().setUint32(sizeAt, size, true);
     return success;
   }
 
