@@ -118,7 +118,8 @@ func TestCancelWhilePaused(t *testing.T) {
 	p.waitIdle()
 	p.waitFor(`document.querySelector("#queue").hidden`)
 
-	// Starting anew, too.
+	// Starting anew, too. A new worker has none of the prompts: photos take long again.
+	p.reload()
 	p.start(manyScenes(t, 12)...)
 	pause()
 	p.click("#start-over")
