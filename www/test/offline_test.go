@@ -197,6 +197,7 @@ func TestUpdate(t *testing.T) {
 		require.True(t, time.Now().Before(end), "still version %s", version())
 		p.run(chromedp.Navigate("about:blank"), chromedp.Sleep(200*time.Millisecond))
 	}
+	p.click("#labels-open")
 	assert.Contains(t, p.texts("#label-list button"), "striped horse")
 	for _, request := range chromium.proxy.take() {
 		assert.NotContains(t, request, "tiny.safetensors", "what has not changed is not fetched again")
