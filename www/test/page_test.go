@@ -760,7 +760,6 @@ func TestCameraAndPaste(t *testing.T) {
 		data.items.add(new File([new Uint8Array(3)], "note.png", { type: "image/png" }));
 		document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
 	}`)
-	p.waitTiles(2)
-	assert.Contains(t, p.tiles()[1], "note.png: This is not a")
+	p.waitFor(`document.querySelectorAll(".tile")[1]?.textContent.includes("note.png: This is not a")`)
 	assert.Empty(t, p.complaints())
 }
