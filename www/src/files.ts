@@ -5,7 +5,8 @@
  */
 
 import { cacheKey, cacheName, keepingLock, pieceBytes, type Site, type SiteFile } from "./assets";
-import { hex, SHA256 } from "./sha256";
+import { hex } from "./hex";
+import { SHA256 } from "./sha256";
 
 /** A file from the server is not the one that the site was built with. */
 export class WrongFile extends Error {}
@@ -41,8 +42,9 @@ export class SiteFiles {
       throw new Error(`${file.path}: the server answered ${response.status} ${response.statusText}`);
     }
     const headers = { "Content-Type": file.type, "Content-Length": String(file.size) };
-    const copy = kept && new Copy();
-    if (kept && copy) {
+    let copy: Copy | undefined;
+    if (kept) {
+      copy = new Copy();
       const other = new Response(copy.stream, { headers });
       // Without space, or with the wrong content, nothing is kept.
       navigator.locks.request(keepingLock(this.base), { mode: "shared" }, () => kept.put(key, other)).catch(() => undefined);

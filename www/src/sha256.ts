@@ -18,11 +18,6 @@ const start = Int32Array.from(primes.slice(0, 8), (p) => fraction(Math.sqrt(p)))
 
 const blockBytes = 64;
 
-/** Returns bytes in lower-case hex. */
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-}
-
 export class SHA256 {
   private readonly state = start.slice();
   private readonly schedule = new Int32Array(64);

@@ -7,6 +7,7 @@
 
 import type { SeenRequest, Violation } from "./api";
 import { cacheKey, cacheName, cachePrefix, keepingLock, type SiteFile } from "./assets";
+import { hex } from "./hex";
 import { inOrder } from "./module";
 import { violation } from "./report";
 
@@ -103,8 +104,7 @@ async function download(file: SiteFile, onProgress: (bytes: number) => void): Pr
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(sum, (b) => b.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
 function respond(body: BodyInit, file: SiteFile): Response {

@@ -1,5 +1,7 @@
 /** Digests of contents, computed by the browser. */
 
+import { hex } from "../hex";
+
 const chunk = 16 << 20; // bytes in memory at a time
 
 /**
@@ -11,7 +13,7 @@ export async function digest(data: Blob, signal?: AbortSignal): Promise<string> 
   if (data.size <= chunk) {
     return hex(await sha256(await data.arrayBuffer()));
   }
-  const parts: ArrayBuffer[] = [];
+  const parts: Uint8Array<ArrayBuffer>[] = [];
   for (let at = 0; at < data.size; at += chunk) {
     signal?.throwIfAborted();
     parts.push(await sha256(await data.slice(at, at + chunk).arrayBuffer()));
@@ -19,10 +21,6 @@ export async function digest(data: Blob, signal?: AbortSignal): Promise<string> 
   return "chunked:" + hex(await sha256(await new Blob(parts).arrayBuffer()));
 }
 
-function sha256(bytes: ArrayBuffer): Promise<ArrayBuffer> {
-  return crypto.subtle.digest("SHA-256", bytes);
-}
-
-function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (b) => b.toString(16).padStart(2, "0")).join("");
+async function sha256(bytes: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }

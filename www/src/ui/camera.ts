@@ -14,7 +14,7 @@ export class Camera {
   private readonly video = make("video", { autoplay: true, muted: true, playsInline: true, "aria-label": strings.camera.view });
   private readonly problem = make("p", { className: "error", role: "alert" });
   private readonly shutter = button({ className: "primary", disabled: true, onclick: () => void this.take() }, icon("camera"), strings.camera.take);
-  private readonly sheet = new Sheet("camera", strings.camera.title, [make("p", { className: "hint" }, strings.camera.hint), this.video, this.problem, this.shutter], () => this.onClosed());
+  private readonly sheet = new Sheet("camera", strings.camera.title, [make("p", { className: "hint" }, strings.camera.hint), this.video, this.problem, this.shutter], () => this.stop());
   private stream: MediaStream | undefined;
 
   constructor(private readonly onPhoto: (file: File) => void) {}
@@ -49,13 +49,6 @@ export class Camera {
     }
     this.onPhoto(new File([blob], strings.camera.fileName(new Date()), { type: blob.type, lastModified: Date.now() }));
     this.sheet.close();
-  }
-
-  /** Browsers tell that a dialog was closed a moment later, when it may be open again. */
-  private onClosed(): void {
-    if (!this.sheet.isOpen) {
-      this.stop();
-    }
   }
 
   /** Switches the camera off. */

@@ -110,12 +110,17 @@ export class Detail {
 
   private dropImage(): void {
     clearTimeout(this.timer);
+    this.revoke();
+    this.image.removeAttribute("src");
+    this.image.hidden = true;
+  }
+
+  /** Gives back the whole image; thumbnails are not this view's. */
+  private revoke(): void {
     if (this.url) {
       URL.revokeObjectURL(this.url);
       this.url = "";
     }
-    this.image.removeAttribute("src");
-    this.image.hidden = true;
   }
 
   /** Shows the thumbnail at once and the whole image where the person stays. */
@@ -136,6 +141,7 @@ export class Detail {
     try {
       const file = await this.review.source(item.id)?.file();
       if (file && this.item?.id === item.id) {
+        this.revoke(); // two readings of one photo may end here
         this.url = URL.createObjectURL(file);
         this.setImage(this.url);
       }

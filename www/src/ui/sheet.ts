@@ -10,7 +10,7 @@ export class Sheet {
   private readonly closeButton = button({ className: "bare", title: strings.common.close, onclick: () => this.close() }, icon("close"));
   private held = false;
 
-  /** @param onClose runs after the panel was closed in any way. */
+  /** @param onClose runs after the panel was closed in any way, unless it is open again by then. */
   constructor(id: string, title: string, children: readonly Child[], onClose: () => void = () => {}) {
     this.heading = make("h2", { id: `${id}-title` }, title);
     this.element = make(
@@ -24,7 +24,12 @@ export class Sheet {
       ),
       make("div", { className: "sheet-body" }, ...children),
     );
-    this.element.onclose = onClose;
+    // Browsers tell of it a moment later.
+    this.element.onclose = () => {
+      if (!this.isOpen) {
+        onClose();
+      }
+    };
     // A press beside the panel closes it.
     this.element.onmousedown = (event) => {
       if (event.target === this.element && !this.held) {
