@@ -2,6 +2,7 @@
 
 import { yieldToEvents } from "./engine";
 import { checkSize, readHeader, type Format } from "./header";
+import { imageProblems as problems } from "./strings";
 import { maxRequest } from "./wire";
 
 export interface Decoded {
@@ -23,7 +24,7 @@ export interface Opened {
 /** Looks at a photo's size; throws with a sentence for people. */
 export async function open(source: Blob | ImageBitmap): Promise<Opened> {
   if (source instanceof ImageBitmap) {
-    checkSize("bitmap", source.width, source.height);
+    checkSize(problems.bitmap, source.width, source.height);
     return { pixels: source.width * source.height, decode: async () => decoded(source, true, false) };
   }
   const { format, width, height, upright } = await readHeader(source);
@@ -41,7 +42,7 @@ async function toBitmap(file: Blob, format: Format): Promise<ImageBitmap> {
       premultiplyAlpha: format === "JPEG" ? "default" : "none",
     });
   } catch {
-    throw new Error(`The browser cannot decode this ${format} file; it may be damaged, or of a kind that this browser does not know.`);
+    throw new Error(problems.undecodable(format));
   }
 }
 
@@ -140,7 +141,7 @@ async function thumbnail(bitmap: ImageBitmap, side: number, opaque: boolean): Pr
 function canvas(width: number, height: number): OffscreenCanvasRenderingContext2D {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!context) {
-    throw new Error(`The browser has no memory for a canvas of ${width} × ${height} pixels.`);
+    throw new Error(problems.noCanvas(width, height));
   }
   return context;
 }

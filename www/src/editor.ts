@@ -255,7 +255,7 @@ export class Editor {
 
   private tidied(): Pack {
     if (!this.pack) {
-      throw new Error("the label pack is not loaded");
+      throw new Error(strings.engineProblems.notLoaded);
     }
     return { ...this.pack, categories: this.pack.categories.map(tidy) };
   }

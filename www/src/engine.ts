@@ -1,6 +1,7 @@
 /** The WebAssembly module behind a typed interface. */
 
 import * as wire from "./wire";
+import { engineProblems } from "./strings";
 import { wasi, type WASI } from "./wasi";
 
 /** Exports of the module; docs/architecture.md describes them. */
@@ -73,7 +74,7 @@ export class Engine {
     engine.guard(() => engine.exports._initialize());
     const abi = engine.guard(() => engine.exports.ecor_abi());
     if (abi !== wire.ABI) {
-      throw new EngineDead(`the module speaks version ${abi}, this page version ${wire.ABI}`);
+      throw new EngineDead(engineProblems.version(abi, wire.ABI));
     }
     return engine;
   }
@@ -87,7 +88,7 @@ export class Engine {
       return f();
     } catch (e) {
       const printed = this.system.printed().split("\n")[0];
-      this.dead = `the module stopped: ${printed || (e as Error).message}`;
+      this.dead = engineProblems.stopped(printed || (e as Error).message);
       throw new EngineDead(this.dead);
     }
   }
@@ -105,7 +106,7 @@ export class Engine {
       return { status, response: new Uint8Array(this.exports.memory.buffer, output, this.exports.ecor_output_len()) };
     });
     if (response === undefined) {
-      throw new EngineError(status, `request of ${request.length} bytes is over the limit of ${wire.maxRequest}`);
+      throw new EngineError(status, engineProblems.requestSize(request.length, wire.maxRequest));
     }
     if (status !== wire.Status.ok) {
       throw new EngineError(status, new TextDecoder().decode(response));

@@ -7,6 +7,7 @@
 import { cacheKey, cacheName, keepingLock, pieceBytes, type Site, type SiteFile } from "./assets";
 import { hex } from "./hex";
 import { SHA256 } from "./sha256";
+import { siteProblems as problems } from "./strings";
 
 /** A file from the server is not the one that the site was built with. */
 export class WrongFile extends Error {}
@@ -39,7 +40,7 @@ export class SiteFiles {
     }
     const response = await fetch(key, { cache: this.mode });
     if (!response.ok || !response.body) {
-      throw new Error(`${file.path}: the server answered ${response.status} ${response.statusText}`);
+      throw new Error(problems.server(file.path, response.status, response.statusText));
     }
     const headers = { "Content-Type": file.type, "Content-Length": String(file.size) };
     let copy: Copy | undefined;
@@ -109,7 +110,7 @@ function checked(body: ReadableStream<Piece>, file: SiteFile, piecesAhead: numbe
     const piece = new Uint8Array(Math.min(pieceBytes, size - at));
     if (piece.length === 0) {
       if ((await fill(new Uint8Array(1))) > 0) {
-        throw new WrongFile(`${path} is longer than the ${size} bytes that this page was built with`);
+        throw new WrongFile(problems.longer(path, size));
       }
       return undefined;
     }
@@ -117,7 +118,7 @@ function checked(body: ReadableStream<Piece>, file: SiteFile, piecesAhead: numbe
     const sha256 = await digest(piece);
     const want = pieces[at / pieceBytes];
     if (n < piece.length || sha256 !== want) {
-      throw new WrongFile(`${path} is not the file that this page was built with: from byte ${at} on its SHA-256 is ${sha256}, not ${want}`);
+      throw new WrongFile(problems.other(path, at, sha256, want));
     }
     at += n;
     return piece;

@@ -3,6 +3,8 @@
  * before anything is decoded.
  */
 
+import { imageProblems as problems } from "./strings";
+
 /** Limits of a photo. */
 export const maxPixels = 128_000_000;
 export const maxSide = 32_768;
@@ -22,30 +24,27 @@ export interface Header {
 /** Reads the header of an image file; throws with a sentence for people. */
 export async function readHeader(file: Blob): Promise<Header> {
   if (file.size === 0) {
-    throw new Error("The file is empty (0 bytes).");
+    throw new Error(problems.empty);
   }
   const start = await bytesOf(file, 0, 64);
   const header = (await png(file, start)) ?? gif(start) ?? webp(start) ?? (await jpeg(file, start)) ?? (await heif(file, start));
   if (header === undefined) {
-    throw new Error("This is not a JPEG, PNG, GIF, WebP or AVIF image.");
+    throw new Error(problems.notAnImage);
   }
-  checkSize(`${header.format} header`, header.width, header.height);
+  checkSize(problems.header(header.format), header.width, header.height);
   return header;
 }
 
 /** Throws where a size, which the given thing says, is outside the limits. */
 export function checkSize(what: string, width: number, height: number): void {
   if (width < 1 || height < 1) {
-    throw new Error(`The ${what} says ${width} × ${height} pixels.`);
+    throw new Error(problems.noSize(what, width, height));
   }
   if (width > maxSide || height > maxSide) {
-    throw new Error(`The image is ${width} × ${height} pixels; a side may have ${maxSide} at most.`);
+    throw new Error(problems.side(width, height, maxSide));
   }
   if (width * height > maxPixels) {
-    const millions = Math.round((width * height) / 1e6);
-    throw new Error(
-      `The image is ${width} × ${height} pixels, ${millions} million; the limit is ${maxPixels / 1e6} million.`,
-    );
+    throw new Error(problems.pixels(width, height, maxPixels));
   }
 }
 
@@ -136,7 +135,7 @@ async function jpeg(file: Blob, start: DataView): Promise<Header | undefined> {
     }
     at += 2 + v.getUint16(2);
   }
-  throw new Error("The JPEG file has no readable header.");
+  throw new Error(problems.noHeader("JPEG"));
 }
 
 const maxMeta = 1 << 20; // bytes of the part of an AVIF or HEIC file that describes it
@@ -171,7 +170,7 @@ async function heif(file: Blob, start: DataView): Promise<Header | undefined> {
     }
     at += size;
   }
-  throw new Error(`The ${format} file has no readable header.`);
+  throw new Error(problems.noHeader(format));
 }
 
 /** Yields where the content of each box of a type begins and ends, among the boxes from…to. */

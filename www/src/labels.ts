@@ -4,6 +4,7 @@
  * the same.
  */
 
+import { labelProblems as problems } from "./strings";
 import { distinctRationales, type Category, type Templates } from "./wire";
 
 export const format = "ecor-labels-1";
@@ -26,15 +27,15 @@ export interface Pack {
 /** Parses a label pack; throws with a sentence that names the item, its value and the limit. */
 export function parsePack(text: string): Pack {
   if (byteLength(text) > maxFile) {
-    throw new Error(`The label pack is longer than ${maxFile} bytes.`);
+    throw new Error(problems.fileSize(maxFile));
   }
   text = text.replace(/^\ufeff/, "");
   try {
     JSON.parse(text);
   } catch (e) {
-    throw new Error(`The label pack is not JSON: ${(e as Error).message}`);
+    throw new Error(problems.notJSON((e as Error).message));
   }
-  const members = object(readOrdered(text), "the label pack");
+  const members = object(readOrdered(text), problems.pack);
   const pack: Pack = {
     name: "",
     language: "",
@@ -47,7 +48,7 @@ export function parsePack(text: string): Pack {
   const seen = new Set<string>();
   for (const [key, value] of members) {
     if (seen.has(key)) {
-      throw new Error(`key ${quote(key)} is given twice`);
+      throw new Error(problems.keyTwice(quote(key)));
     }
     seen.add(key);
     switch (key) {
@@ -66,15 +67,15 @@ export function parsePack(text: string): Pack {
       case "categories":
         pack.categories = object(value, "categories").map(([name, list]) => ({
           name,
-          rationales: strings(list, `category ${quote(name)}: rationale`),
+          rationales: strings(list, problems.rationaleIn(quote(name))),
         }));
         break;
       default:
-        throw new Error(`unknown key ${quote(key)}: want format, name, language, author, license, templates or categories`);
+        throw new Error(problems.unknownKey(quote(key)));
     }
   }
   if (version !== format) {
-    throw new Error(`format is ${quote(version)}, want ${quote(format)}`);
+    throw new Error(problems.format(quote(version), quote(format)));
   }
   pack.categories = pack.categories.map(tidy);
   const first = checkCategories(pack.categories)[0];
@@ -113,33 +114,33 @@ export function tidy(c: Category): Category {
 
 /** Returns what is wrong with the categories, in their order; at most one problem for each. */
 export function checkCategories(categories: readonly Category[]): Problem[] {
-  const problems: Problem[] = [];
+  const found: Problem[] = [];
   if (categories.length === 0) {
-    problems.push({ category: undefined, message: "There are no categories; at least one is needed." });
+    found.push({ category: undefined, message: problems.noCategories });
   }
   if (categories.length > maxCategories) {
-    problems.push({ category: undefined, message: `There are ${categories.length} categories; the limit is ${maxCategories}.` });
+    found.push({ category: undefined, message: problems.tooManyCategories(categories.length, maxCategories) });
   }
   const seen = new Map<string, string>();
   categories.forEach((c, i) => {
-    const message = labelProblem("The category", c.name) ?? repeated("The category", c.name, seen) ?? rationalesProblem(c);
+    const message = labelProblem(problems.category, c.name) ?? repeated(problems.category, c.name, seen) ?? rationalesProblem(c);
     if (message) {
-      problems.push({ category: i, message });
+      found.push({ category: i, message });
     }
   });
-  return problems;
+  return found;
 }
 
 function rationalesProblem(c: Category): string | undefined {
   if (c.rationales.length === 0) {
-    return `The category ${quote(c.name)} has no rationale; at least one is needed.`;
+    return problems.noRationale(quote(c.name));
   }
   if (c.rationales.length > maxRationales) {
-    return `The category ${quote(c.name)} has ${c.rationales.length} rationales; the limit is ${maxRationales}.`;
+    return problems.tooManyRationales(quote(c.name), c.rationales.length, maxRationales);
   }
   const seen = new Map<string, string>();
   for (const r of c.rationales) {
-    const what = `The category ${quote(c.name)}: rationale`;
+    const what = problems.rationaleOf(quote(c.name));
     const message = labelProblem(what, r) ?? repeated(what, r, seen);
     if (message) {
       return message;
@@ -152,16 +153,16 @@ function rationalesProblem(c: Category): string | undefined {
 function labelProblem(what: string, s: string): string | undefined {
   const size = byteLength(s);
   if (s === "") {
-    return `${what} is empty.`;
+    return problems.empty(what);
   }
   if (size > maxLabel) {
-    return `${what} ${quote(s)} has ${size} bytes; the limit is ${maxLabel}.`;
+    return problems.tooLong(what, quote(s), size, maxLabel);
   }
   if (/\p{Cc}/u.test(s)) {
-    return `${what} ${quote(s)} contains a control character.`;
+    return problems.controlCharacter(what, quote(s));
   }
   if (s.includes("\ufffd") || /\p{Cs}/u.test(s)) {
-    return `${what} ${quote(s)} contains a broken character.`;
+    return problems.brokenCharacter(what, quote(s));
   }
   return undefined;
 }
@@ -174,7 +175,7 @@ function repeated(what: string, s: string, seen: Map<string, string>): string | 
   if (first === undefined) {
     return undefined;
   }
-  return first === s ? `${what} ${quote(s)} is given twice.` : `${what} ${quote(s)} is given twice: it equals ${quote(first)}.`;
+  return problems.twice(what, quote(s), first === s ? undefined : quote(first));
 }
 
 /** Counts for people. */
@@ -187,17 +188,17 @@ function templates(value: Json): Templates {
   const slots = { category: ["{c}"], rationale: ["{r}"], conditional: ["{c}", "{r}"] };
   for (const [key, list] of object(value, "templates")) {
     if (key !== "category" && key !== "rationale" && key !== "conditional") {
-      throw new Error(`unknown kind of template ${quote(key)}: want category, rationale or conditional`);
+      throw new Error(problems.unknownTemplate(quote(key)));
     }
     if (out[key].length > 0) {
-      throw new Error(`key ${quote(key)} of templates is given twice`);
+      throw new Error(problems.templateKeyTwice(quote(key)));
     }
-    out[key] = strings(list, `${key} template`).map((s) => s.trim());
+    out[key] = strings(list, problems.template(key)).map((s) => s.trim());
     if (out[key].length === 0 || out[key].length > maxTemplates) {
-      throw new Error(`${out[key].length} ${key} templates; want 1 to ${maxTemplates}`);
+      throw new Error(problems.templates(key, out[key].length, maxTemplates));
     }
     for (const s of out[key]) {
-      checkTemplate(`${key} template`, s, slots[key]);
+      checkTemplate(problems.template(key), s, slots[key]);
     }
   }
   return out;
@@ -211,8 +212,7 @@ function checkTemplate(what: string, s: string, slots: readonly string[]): void 
   for (const slot of ["{c}", "{r}"]) {
     const n = s.split(slot).length - 1;
     if (n !== (slots.includes(slot) ? 1 : 0)) {
-      const want = slots.includes(slot) ? `must contain ${slot} once` : `must not contain ${slot}`;
-      throw new Error(`${what} ${quote(s)} ${want}`);
+      throw new Error(problems.slot(what, quote(s), slot, slots.includes(slot)));
     }
   }
 }
@@ -255,17 +255,17 @@ function readOrdered(text: string): Json {
 
 function object(v: Json, what: string): [string, Json][] {
   if (!(v instanceof Members)) {
-    throw new Error(`${what} must be an object, not ${kindOf(v)}`);
+    throw new Error(problems.notAnObject(what, kindOf(v)));
   }
   return v.list;
 }
 
 function string(v: Json, what: string): string {
   if (typeof v !== "string") {
-    throw new Error(`${what} must be a string, not ${kindOf(v)}`);
+    throw new Error(problems.notAString(what, kindOf(v)));
   }
   if (byteLength(v) > maxLabel) {
-    throw new Error(`${what} ${quote(v)} has ${byteLength(v)} bytes; the limit is ${maxLabel}`);
+    throw new Error(problems.tooLong(what, quote(v), byteLength(v), maxLabel));
   }
   return v;
 }
@@ -276,19 +276,19 @@ function strings(v: Json, what: string): string[] {
     return [v];
   }
   if (!Array.isArray(v)) {
-    throw new Error(`${what} must be a string or a list of strings, not ${kindOf(v)}`);
+    throw new Error(problems.notStrings(what, kindOf(v)));
   }
   return v.map((item) => string(item, what));
 }
 
 function kindOf(v: Json): string {
   if (v instanceof Members) {
-    return "an object";
+    return problems.kinds.object;
   }
   if (Array.isArray(v)) {
-    return "a list";
+    return problems.kinds.list;
   }
-  return typeof v === "string" ? "a string" : String(v);
+  return typeof v === "string" ? problems.kinds.string : String(v);
 }
 
 /** Quotes a text, cut after 40 characters. */

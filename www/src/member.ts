@@ -3,6 +3,7 @@
 import type { Answer, JobProgress, LoadProgress, Pack, Photo } from "./api";
 import { EcorError } from "./error";
 import type { Order, Reply, Request, Result } from "./protocol";
+import { engineProblems } from "./strings";
 import { note } from "./traffic";
 
 /** What happens while an order is carried out. */
@@ -47,10 +48,10 @@ export class Member {
     private readonly onEnd: () => void,
   ) {
     worker.onmessage = (event: MessageEvent<Reply>) => this.receive(event.data);
-    worker.onmessageerror = () => this.end("a message of the worker could not be read");
+    worker.onmessageerror = () => this.end(engineProblems.unreadable);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.end(event.message || "the worker could not be started");
+      this.end(event.message || engineProblems.noWorker);
     };
   }
 
@@ -88,7 +89,7 @@ export class Member {
 
   private look(): void {
     if (++this.silence * glance >= patience) {
-      this.end(`the worker said nothing for ${patience} seconds`);
+      this.end(engineProblems.silent(patience));
     }
   }
 

@@ -1,4 +1,4 @@
-/** Every text of the page that is not in index.html. */
+/** Every text that people may read and that is not in index.html: of the page and of its workers. */
 
 import type { Note } from "./api";
 import type { Decision, Deleted, SortKey, State, StoreProblem } from "./review/types";
@@ -528,7 +528,6 @@ export const help = {
 
 /** Why a file cannot be used. */
 export const files = {
-  empty: "The file is empty (0 bytes).",
   gone: "The file is not there any more.",
   unreadable: "The file cannot be read; it may have been changed, moved or locked.",
   notAllowed: "The browser or the system does not allow this.",
@@ -542,6 +541,72 @@ export const files = {
   changed: "It has changed meanwhile.",
   noFolder: "This browser deletes files only where their folder was opened.",
   noImage: "The photo that was kept in this browser is not there any more.",
+};
+
+/** Why an image is refused. */
+export const imageProblems = {
+  empty: "The file is empty (0 bytes).",
+  notAnImage: "This is not a JPEG, PNG, GIF, WebP or AVIF image.",
+  noHeader: (format: string) => `The ${format} file has no readable header.`,
+  header: (format: string) => `${format} header`,
+  bitmap: "bitmap",
+  noSize: (what: string, width: number, height: number) => `The ${what} says ${width} × ${height} pixels.`,
+  side: (width: number, height: number, limit: number) => `The image is ${width} × ${height} pixels; a side may have ${limit} at most.`,
+  pixels: (width: number, height: number, limit: number) =>
+    `The image is ${width} × ${height} pixels, ${Math.round((width * height) / 1e6)} million; the limit is ${limit / 1e6} million.`,
+  undecodable: (format: string) => `The browser cannot decode this ${format} file; it may be damaged, or of a kind that this browser does not know.`,
+  noCanvas: (width: number, height: number) => `The browser has no memory for a canvas of ${width} × ${height} pixels.`,
+};
+
+/** Why categories or a label pack are refused; the names that are given here are in quotes. */
+export const labelProblems = {
+  fileSize: (limit: number) => `The label pack is longer than ${limit} bytes.`,
+  notJSON: (reason: string) => `The label pack is not JSON: ${reason}`,
+  pack: "the label pack",
+  format: (is: string, want: string) => `format is ${is}, want ${want}`,
+  keyTwice: (key: string) => `key ${key} is given twice`,
+  unknownKey: (key: string) => `unknown key ${key}: want format, name, language, author, license, templates or categories`,
+  unknownTemplate: (key: string) => `unknown kind of template ${key}: want category, rationale or conditional`,
+  templateKeyTwice: (key: string) => `key ${key} of templates is given twice`,
+  templates: (kind: string, n: number, limit: number) => `${n} ${kind} templates; want 1 to ${limit}`,
+  kinds: { object: "an object", list: "a list", string: "a string" },
+  notAnObject: (what: string, kind: string) => `${what} must be an object, not ${kind}`,
+  notAString: (what: string, kind: string) => `${what} must be a string, not ${kind}`,
+  notStrings: (what: string, kind: string) => `${what} must be a string or a list of strings, not ${kind}`,
+  category: "The category",
+  rationaleOf: (category: string) => `The category ${category}: rationale`,
+  rationaleIn: (category: string) => `category ${category}: rationale`,
+  template: (kind: string) => `${kind} template`,
+  noCategories: "There are no categories; at least one is needed.",
+  tooManyCategories: (n: number, limit: number) => `There are ${n} categories; the limit is ${limit}.`,
+  noRationale: (category: string) => `The category ${category} has no rationale; at least one is needed.`,
+  tooManyRationales: (category: string, n: number, limit: number) => `The category ${category} has ${n} rationales; the limit is ${limit}.`,
+  empty: (what: string) => `${what} is empty.`,
+  tooLong: (what: string, text: string, bytes: number, limit: number) => `${what} ${text} has ${bytes} bytes; the limit is ${limit}.`,
+  controlCharacter: (what: string, text: string) => `${what} ${text} contains a control character.`,
+  brokenCharacter: (what: string, text: string) => `${what} ${text} contains a broken character.`,
+  twice: (what: string, text: string, first?: string) => `${what} ${text} is given twice${first ? `: it equals ${first}` : ""}.`,
+  slot: (what: string, text: string, slot: string, wanted: boolean) => `${what} ${text} must ${wanted ? `contain ${slot} once` : `not contain ${slot}`}`,
+};
+
+/** Why a worker, or the module in it, cannot go on. What the module itself refuses, it says in its own English. */
+export const engineProblems = {
+  notLoaded: "the model is not loaded",
+  otherWeights: (sha256: string, wanted: string) => `These are not the weights that were asked for: their SHA-256 is ${sha256}, not ${wanted}.`,
+  version: (module: number, page: number) => `the module speaks version ${module}, this page version ${page}`,
+  stopped: (reason: string) => `the module stopped: ${reason}`,
+  requestSize: (bytes: number, limit: number) => `request of ${bytes} bytes is over the limit of ${limit}`,
+  noWorker: "the worker could not be started",
+  silent: (seconds: number) => `the worker said nothing for ${seconds} seconds`,
+  unreadable: "a message of the worker could not be read",
+};
+
+/** Why a file of the site itself is refused. */
+export const siteProblems = {
+  server: (path: string, status: number, text: string) => `${path}: the server answered ${status} ${text}`,
+  longer: (path: string, bytes: number) => `${path} is longer than the ${bytes} bytes that this page was built with`,
+  other: (path: string, at: number, sha256: string, want?: string) =>
+    `${path} is not the file that this page was built with: from byte ${at} on its SHA-256 is ${sha256}, not ${want}`,
 };
 
 /** Why something kept in the browser was not deleted. */

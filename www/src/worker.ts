@@ -11,6 +11,7 @@ import { compileModule } from "./module";
 import type { Loaded, Order, Reply, Request, Result, Scored, Settings, Start } from "./protocol";
 import { watchTraffic } from "./report";
 import { SHA256 } from "./sha256";
+import { engineProblems } from "./strings";
 import type { Answer, LabelsInfo, Phase } from "./wire";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -108,7 +109,7 @@ function telling({ id, signal }: Context): Job {
 
 function ready(): Model {
   if (!model) {
-    throw new Error("the model is not loaded");
+    throw new Error(engineProblems.notLoaded);
   }
   return model;
 }
@@ -148,7 +149,7 @@ async function loadFrom(files: SiteFiles, start: Start, onProgress: (progress: L
   });
   const sha256 = start.weights ? (start.known ?? hash.hex()) : site.weights.sha256;
   if (start.wanted && start.wanted !== sha256) {
-    throw new Error(`These are not the weights that were asked for: their SHA-256 is ${sha256}, not ${start.wanted}.`);
+    throw new Error(engineProblems.otherWeights(sha256, start.wanted));
   }
 
   const notes: Note[] = [];

@@ -132,7 +132,7 @@ export class Intake {
 
   private async checkHeader({ id, size }: Item): Promise<Reason | undefined> {
     if (size === 0) {
-      return { kind: "empty", message: strings.files.empty };
+      return { kind: "empty", message: strings.imageProblems.empty };
     }
     try {
       const file = await this.review.source(id)!.file();
