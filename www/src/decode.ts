@@ -153,7 +153,8 @@ export function canvasIsFaithful(): Promise<boolean> {
   return keepsPixels((bitmap) => canvasSource(bitmap, bitmap.height), 255);
 }
 
-async function framesKeepPixels(): Promise<boolean> {
+/** Whether a video frame does so even for nearly transparent pixels. */
+export async function framesKeepPixels(): Promise<boolean> {
   return typeof VideoFrame === "function" && (await keepsPixels(frameSource, 7));
 }
 

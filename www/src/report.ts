@@ -53,15 +53,14 @@ function isRequest(entry: PerformanceEntry): boolean {
 
 /**
  * What an entry says. A request that the service worker took did not leave for
- * the network: that reports its own. One that the browser's cache answered moved no bytes.
+ * the network: that reports its own. Not every browser says that it did, but
+ * then, as from the browser's cache, no bytes were moved. Of other sites the
+ * size is not told, so their answers count as moved.
  */
 export function seenRequest(entry: PerformanceResourceTiming, from: Actor): SeenRequest {
-  const { name, transferSize, decodedBodySize, responseStatus = 0, workerStart } = entry;
-  const fromCache = transferSize === 0 && decodedBodySize > 0;
-  return {
-    url: name,
-    from,
-    network: workerStart === 0 && !fromCache,
-    answered: responseStatus > 0 || transferSize > 0 || decodedBodySize > 0,
-  };
+  const { name, transferSize, decodedBodySize, workerStart } = entry;
+  const responseStatus = entry.responseStatus as number | undefined; // Safari does not tell
+  const own = new URL(name).origin === location.origin;
+  const answered = (responseStatus ?? (own ? 200 : 0)) > 0 || transferSize > 0 || decodedBodySize > 0;
+  return { url: name, from, network: workerStart === 0 && !(own && answered && transferSize === 0), answered };
 }

@@ -3,6 +3,7 @@ package test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -187,6 +188,16 @@ func eval[T any](p *page, script string) T {
 	return v
 }
 
+func (p *page) testing() *testing.T { return p.t }
+
+// evaluate runs JavaScript, waits for its promise and decodes the value.
+func (p *page) evaluate(expression string, into any) {
+	p.t.Helper()
+	if value := eval[json.RawMessage](p, expression); len(value) > 0 {
+		require.NoError(p.t, json.Unmarshal(value, into))
+	}
+}
+
 // do runs JavaScript for its effect.
 func (p *page) do(script string) {
 	p.t.Helper()
@@ -268,13 +279,16 @@ func (p *page) view(width, height int, scheme string) {
 
 // save writes a picture of the whole page to dist/test-output.
 func (p *page) save(name string) {
-	dir := filepath.Join(root, "dist", "test-output")
-	picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-	if err != nil || os.MkdirAll(dir, 0o755) != nil {
-		return
+	if picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100)); err == nil {
+		savePicture(p.t, name, picture)
 	}
-	file := strings.NewReplacer("/", "-", " ", "-").Replace(p.t.Name() + "-" + name + ".png")
-	if os.WriteFile(filepath.Join(dir, file), picture, 0o644) == nil {
-		p.t.Log("saved dist/test-output/" + file)
+}
+
+// savePicture writes a PNG file to dist/test-output.
+func savePicture(t *testing.T, name string, picture []byte) {
+	dir := filepath.Join(root, "dist", "test-output")
+	file := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name() + "-" + name + ".png")
+	if os.MkdirAll(dir, 0o755) == nil && os.WriteFile(filepath.Join(dir, file), picture, 0o644) == nil {
+		t.Log("saved dist/test-output/" + file)
 	}
 }

@@ -3,11 +3,12 @@
  * without worker and page around it. The tests evaluate this bundle.
  */
 
-import { open } from "../src/decode";
+import { framesKeepPixels, open } from "../src/decode";
 import { Engine, type Classify } from "../src/engine";
 import { readHeader } from "../src/header";
 import { formatPack, parsePack } from "../src/labels";
 import { relaxedIsExact } from "../src/module";
+import { seenRequest } from "../src/report";
 import { SHA256 } from "../src/sha256";
 import * as wire from "../src/wire";
 
@@ -134,6 +135,15 @@ const hooks = {
     photo.close();
     const all = new Uint8Array(await new Blob(bands).arrayBuffer());
     return { width: photo.width, height: photo.height, rgba: toBase64(all) };
+  },
+
+  /** Whether this browser keeps the colours of transparent pixels. */
+  framesKeepPixels,
+
+  /** What counts of a request; path is relative to the page, or another site's address. */
+  seen: (path: string, entry: object): string => {
+    const { network, answered } = seenRequest({ ...entry, name: new URL(path, location.href).href } as PerformanceResourceTiming, "page");
+    return `${network ? "network" : "device"}${answered ? "" : ", no answer"}`;
   },
 
   /** Whether the relaxed module is for this browser. */

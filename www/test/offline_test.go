@@ -6,6 +6,7 @@ import (
 	"image/jpeg"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,10 +53,13 @@ func TestOffline(t *testing.T) {
 	assert.Contains(t, headers["cross-origin-embedder-policy"], "require-corp")
 }
 
-// ofBrowser tells requests that Chromium makes for itself, whatever the page.
+// makers are the domains that Chromium and Firefox ask for themselves, whatever the page.
+var makers = []string{".google.com:443", ".googleapis.com:443", ".mozilla.com:443", ".mozilla.net:443", ".mozilla.org:443", ".firefox.com:443"}
+
+// ofBrowser tells requests to the browser's makers.
 func ofBrowser(request string) bool {
 	host, _, _ := strings.Cut(request, " ")
-	return strings.HasSuffix(host, ".google.com:443") || strings.HasSuffix(host, ".googleapis.com:443")
+	return slices.ContainsFunc(makers, func(domain string) bool { return strings.HasSuffix(host, domain) })
 }
 
 // TestNothingLeaves records every request of a whole visit.

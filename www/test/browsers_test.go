@@ -1,0 +1,89 @@
+package test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ecor-clip/ecor/www/site/static"
+)
+
+// TestFirefox visits the page with Firefox.
+func TestFirefox(t *testing.T) {
+	proxy := newRecorder()
+	t.Cleanup(proxy.server.Close)
+	r := newFirefox(t, proxy)
+	s := tinySite(t)
+	bitsAndPixels(r, s)
+	proxy.take()
+	visit(r, s)
+	own := strings.TrimPrefix(s.URL, "http://") + " "
+	for _, request := range proxy.take() {
+		assert.True(t, strings.HasPrefix(request, own) || ofBrowser(request), request)
+	}
+}
+
+// TestWebKit visits the page with WebKitGTK, which has the engine of Safari.
+func TestWebKit(t *testing.T) {
+	r := newWebKit(t)
+	s := tinySite(t)
+	bitsAndPixels(r, s)
+	visit(r, s)
+}
+
+// bitsAndPixels holds another browser to wazero's answers and to Go's decoders.
+func bitsAndPixels(r *remote, s *site) {
+	r.navigate(s.URL + "/style.css") // a document of the site without the page's scripts
+	script, err := static.Bundle("hooks.ts", nil)
+	require.NoError(r.t, err)
+	r.do(string(script) + "; window.hooks = globalThis.hooks")
+	sameBits(r, s, s.assets.Module)
+	if relaxed := call[bool](r, "relaxedIsExact"); relaxed {
+		sameBits(r, s, s.assets.Relaxed)
+	} else {
+		r.t.Log("this browser gets the strict module")
+	}
+	samePixels(r)
+}
+
+// visit is a first visit, a decision, and a second visit without a server.
+func visit(r *remote, s *site) {
+	ready := func() {
+		r.t.Helper()
+		r.waitFor(`document.body?.dataset.model === "ready"`)
+		r.waitFor(`document.querySelector("#traffic dd").textContent.includes("Ready offline")`)
+	}
+	r.navigate(s.URL)
+	ready()
+	photos := threePhotos(r.t)
+	r.choose(photos...)
+	tiles := r.texts(".tile")
+	require.Len(r.t, tiles, 3)
+	for _, text := range tiles {
+		assert.Contains(r.t, text, "because there is")
+	}
+	r.sendKeys("#grid", "k")
+	r.waitFor(`document.querySelector(".tile").dataset.decision === "keep"`)
+	r.waitFor(`document.querySelector("#queue").hidden`)
+	r.save("visit")
+	decided := r.texts(".tile")
+
+	s.Server.CloseClientConnections()
+	s.Server.Close()
+	r.navigate("about:blank")
+	r.navigate(s.URL)
+	ready()
+	r.waitFor(`document.querySelectorAll(".tile").length === 3`)
+	assert.Equal(r.t, decided, r.texts(".tile"), "answers and decisions are kept")
+	r.choose(append(photos, writePhoto(r.t, r.t.TempDir(), "new.png", "forest", 300, 200))...)
+	r.waitFor(`document.querySelectorAll(".tile").length === 4`)
+	assert.Contains(r.t, r.texts(".tile")[3], "because there is", "a new photo")
+	r.save("offline")
+	counts := r.texts("#traffic dd")
+	require.Len(r.t, counts, 5)
+	assert.Equal(r.t, "0", counts[1], "requests to the network")
+	assert.NotEqual(r.t, "0", counts[3], "requests answered from this device")
+	assert.Equal(r.t, "0", counts[4], "attempts that the browser blocked")
+}
