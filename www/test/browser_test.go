@@ -219,7 +219,7 @@ func (p *page) waitLong(condition string) {
 
 func (p *page) waitUntil(condition string, timeout time.Duration) {
 	p.t.Helper()
-	for end := time.Now().Add(timeout); !eval[bool](p, "!!("+condition+")"); {
+	for end := time.Now().Add(timeout); !eval[bool](p, "Promise.resolve("+condition+").then(Boolean)"); {
 		if time.Now().After(end) {
 			p.save("failed")
 			require.Fail(p.t, "still not so after "+timeout.String(), "%s\nconsole: %v", condition, p.complaints())

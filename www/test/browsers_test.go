@@ -69,6 +69,8 @@ func visit(r *remote, s *site) {
 	r.waitFor(`document.querySelector("#queue").hidden`)
 	r.save("visit")
 	decided := r.texts(".tile")
+	r.do(writeNow)
+	r.waitFor(kept(3))
 
 	s.Server.CloseClientConnections()
 	s.Server.Close()

@@ -86,12 +86,12 @@ func (r *remote) navigate(url string) {
 	r.must("Navigate", map[string]any{"url": url})
 }
 
-// waitFor waits until an expression is true.
+// waitFor waits until an expression, or the value of its promise, is true.
 func (r *remote) waitFor(condition string) {
 	r.t.Helper()
 	for end := time.Now().Add(waitTimeout); ; time.Sleep(frame) {
 		var holds bool
-		r.evaluate("!!("+condition+")", &holds)
+		r.evaluate("Promise.resolve("+condition+").then(Boolean)", &holds)
 		if holds {
 			return
 		}

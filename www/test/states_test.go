@@ -31,19 +31,27 @@ func (p *page) chooseAll() {
 func (p *page) waitKept(n int) {
 	p.t.Helper()
 	p.waitIdle()
-	p.do(`document.dispatchEvent(new Event("visibilitychange"))`) // writes what waits
-	p.waitFor(fmt.Sprintf(`(async () => {
+	p.do(writeNow)
+	p.waitFor(kept(n))
+}
+
+// writeNow has what waits for its turn written to disk.
+const writeNow = `document.dispatchEvent(new Event("visibilitychange"))`
+
+// kept is a condition: so many photos are on disk, and nothing of them has changed since it was asked before.
+func kept(n int) string {
+	return fmt.Sprintf(`(async () => {
 		const [{ name }] = (await indexedDB.databases()).filter((d) => d.name.startsWith("ecor"));
 		const of = (request) => new Promise((ok) => { request.onsuccess = () => ok(request.result); });
 		const db = await of(indexedDB.open(name));
 		const items = await of(db.transaction("items").objectStore("items").getAll());
 		db.close();
 		const now = JSON.stringify(items);
-		const same = now === globalThis.keptBefore;
-		globalThis.keptBefore = now;
+		const same = now === window.keptBefore;
+		window.keptBefore = now;
 		if (!same) await new Promise((r) => setTimeout(r, 700));
 		return same && items.length === %d;
-	})()`, n))
+	})()`, n)
 }
 
 // manyScenes writes n small photos, of which no two are equal.
