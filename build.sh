@@ -8,7 +8,7 @@
 #   ./build.sh test-train   tests of tools/train (Python with PyTorch)
 #   ./build.sh bench        speed, sizes, cold start, memory
 #   ./build.sh soak         5000 photos in the page; fuzz targets, SOAK_SECONDS each (default 60)
-#   ./build.sh shapes       random checkpoints of SHAPES (default ViT-B/32, B/16, L/14): time, memory, loss
+#   ./build.sh shapes       random checkpoints of SHAPES (default vit-b-32,vit-b-16,vit-l-14): time, memory, loss
 #   ./build.sh clean        remove dist/
 #
 # Needs Go 1.24 or newer; it fetches the toolchain named below by itself.
@@ -118,7 +118,7 @@ test_train() {
 
 soak() {
 	ECOR_MANY=5000 go test ./www/test -run '^TestManyPhotos$' -count 1 -timeout 60m -v
-	for package in $(go list ./core/... ./wasm/...); do
+	for package in $(go list ./core/... ./wasm/... ./tools/...); do
 		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 			echo "$package $target"
 			go test -run '^$' -fuzz "^$target\$" -fuzztime "${SOAK_SECONDS:-60}s" "$package"

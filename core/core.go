@@ -1,8 +1,8 @@
 // Package core is ecor's engine: it names what is in a photo and says why.
 //
 // A Classifier holds one model, one label set and one photo at a time. Work is
-// done in steps of one transformer layer, so that a caller can show progress
-// and stop between them:
+// done in steps of one transformer layer, or of several small ones, so that a
+// caller can show progress and stop between them:
 //
 //	c := core.New()
 //	c.WeightsBegin(size); c.WeightsChunk(…); c.WeightsEnd()

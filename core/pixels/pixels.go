@@ -12,7 +12,7 @@ const (
 	// MaxSide is the largest width or height of a source photo, in pixels.
 	MaxSide = 32768
 	// MaxPixels is the largest area of a source photo, in pixels.
-	MaxPixels = 128 << 20
+	MaxPixels = 128_000_000
 	// MaxOutput is the largest Spec.Resize and Spec.Crop, in pixels.
 	MaxOutput = 1024
 )

@@ -179,8 +179,6 @@ func TestNative(t *testing.T) {
 	assert.Contains(t, errs, "labels.json: ")
 }
 
-// TestInstances: the output does not depend on how many photos are classified
-// at a time.
 // TestMemory: an instance that may not have the memory that it needs is refused with the limit.
 func TestMemory(t *testing.T) {
 	b := newBench(t)
@@ -189,6 +187,8 @@ func TestMemory(t *testing.T) {
 	assert.Contains(t, errs, "ended with 4 MiB of memory")
 }
 
+// TestInstances: the output does not depend on how many photos are classified
+// at a time.
 func TestInstances(t *testing.T) {
 	b := newBench(t)
 	_, one, _ := b.run(t, "-json", "-j", "1", b.photos, b.photos)

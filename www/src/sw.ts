@@ -2,7 +2,8 @@
  * The service worker: it keeps the whole site on this device, of the two
  * modules the one that this browser uses, and answers
  * every request from there. Once it is installed nothing is asked of the
- * network; the only exception is the browser's own check of this script.
+ * network, except for a file that the browser has dropped from the cache; the
+browser's own check of this script comes on top.
  */
 
 import type { SeenRequest, Violation } from "./api";

@@ -1,6 +1,12 @@
 package test
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/csv"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -48,6 +54,37 @@ func bitsAndPixels(r *remote, s *site) {
 	samePixels(r)
 }
 
+// exportAll takes a review of four photos, one of them kept, away as CSV and as a ZIP.
+func exportAll(r *remote) {
+	arrived := func(name string) []byte {
+		r.t.Helper()
+		var content []byte
+		require.Eventually(r.t, func() bool {
+			content, _ = os.ReadFile(filepath.Join(r.downloads, name))
+			return len(content) > 0
+		}, waitTimeout, frame, "no download of "+name)
+		return content
+	}
+	r.do(`document.querySelector("#export-open").click()`)
+	r.do(`document.querySelector("#export-csv").click()`)
+	rows, err := csv.NewReader(bytes.NewReader(arrived("review.csv"))).ReadAll()
+	require.NoError(r.t, err)
+	require.Len(r.t, rows, 5, "a header and a line a photo")
+	assert.Contains(r.t, rows[1], "keep")
+	r.do(`document.querySelector("#export-zip").click()`)
+	content := arrived("photos.zip")
+	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	require.NoError(r.t, err)
+	require.Len(r.t, archive.File, 4)
+	for _, entry := range archive.File {
+		file, err := entry.Open()
+		require.NoError(r.t, err)
+		_, err = io.Copy(io.Discard, file) // checks the CRC-32
+		assert.NoError(r.t, err, entry.Name)
+		file.Close()
+	}
+}
+
 // visit is a first visit, a decision, and a second visit without a server.
 func visit(r *remote, s *site) {
 	ready := func() {
@@ -83,6 +120,9 @@ func visit(r *remote, s *site) {
 	r.waitFor(`document.querySelectorAll(".tile").length === 4`)
 	assert.Contains(r.t, r.texts(".tile")[3], "because there is", "a new photo")
 	r.save("offline")
+	if r.downloads != "" {
+		exportAll(r)
+	}
 	counts := r.texts("#traffic dd")
 	require.Len(r.t, counts, 5)
 	assert.Equal(r.t, "0", counts[1], "requests to the network")

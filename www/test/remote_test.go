@@ -37,7 +37,8 @@ type window interface {
 type remote struct {
 	t *testing.T
 	// send carries out a command that has the name of a step of the standard.
-	send func(command string, arguments map[string]any) (json.RawMessage, error)
+	send      func(command string, arguments map[string]any) (json.RawMessage, error)
+	downloads string // the folder that they go to; "" where the browser asks
 }
 
 func (r *remote) testing() *testing.T { return r.t }
@@ -172,7 +173,7 @@ func find(t *testing.T, names ...string) string {
 func newFirefox(t *testing.T, proxy *recorder) *remote {
 	t.Helper()
 	path := find(t, "firefox-esr", "firefox")
-	profile := t.TempDir()
+	profile, downloads := t.TempDir(), t.TempDir()
 	host, port, err := net.SplitHostPort(proxy.server.Listener.Addr().String())
 	require.NoError(t, err)
 	settings := map[string]any{
@@ -183,6 +184,9 @@ func newFirefox(t *testing.T, proxy *recorder) *remote {
 		"network.proxy.ssl":                             host,
 		"network.proxy.ssl_port":                        json.Number(port),
 		"network.proxy.allow_hijacking_localhost":       true,
+		"browser.download.folderList":                   2, // the one named next
+		"browser.download.dir":                          downloads,
+		"browser.download.useDownloadDir":               true,
 		"datareporting.policy.dataSubmissionEnabled":    false,
 		"app.normandy.enabled":                          false,
 		"network.captive-portal-service.enabled":        false,
@@ -212,7 +216,7 @@ func newFirefox(t *testing.T, proxy *recorder) *remote {
 	_, err = readMarionette(in) // its greeting
 	require.NoError(t, err)
 	id := 0
-	r := &remote{t: t, send: func(command string, arguments map[string]any) (json.RawMessage, error) {
+	r := &remote{t: t, downloads: downloads, send: func(command string, arguments map[string]any) (json.RawMessage, error) {
 		id++
 		message, err := json.Marshal([]any{0, id, "WebDriver:" + command, arguments})
 		if err != nil {

@@ -16,8 +16,8 @@ import (
 // Format is the value of a label pack's "format".
 const Format = "ecor-labels-1"
 
-// Limits of a label pack. They are the module's own, checked early so that the
-// message can name the place in the file.
+// Limits of a label pack, none above the module's own: they are checked early
+// so that the message can name the place in the file.
 const (
 	MaxCategories = 4096
 	MaxRationales = 64  // of one category

@@ -22,7 +22,7 @@ const (
 	// MaxSide is the largest width or height of a photo, in pixels.
 	MaxSide = 32768
 	// MaxPixels is the largest area of a photo, in pixels.
-	MaxPixels = 128 << 20
+	MaxPixels = 128_000_000
 	// MaxBytes is the largest encoded photo.
 	MaxBytes = 256 << 20
 )

@@ -7,6 +7,7 @@ const stores = ["info", "items", "marks", "images", "folders"] as const;
 type StoreName = (typeof stores)[number];
 
 const itemsAtOnce = 200; // read in one go
+const marksAtOnce = 1000; // written in one go
 const lockTries = 20; // until another tab is believed to keep the session
 const lockPause = 100; // milliseconds between them
 
@@ -231,7 +232,12 @@ class Store implements SessionStore {
         store("info").put(info, "info");
       }
       items.forEach((item) => store("items").put(item));
-      marks.forEach((m) => store("marks").put(m));
+      for (let at = 0; at < marks.length; at += marksAtOnce) {
+        const last = marks.slice(at, at + marksAtOnce).map((m) => store("marks").put(m)).pop()!;
+        if (at + marksAtOnce < marks.length) {
+          await result(last); // the page may do other things meanwhile
+        }
+      }
       images.forEach(([id, image]) => store("images").put(image, id));
       if (noFolders) {
         store("folders").clear();
@@ -245,7 +251,11 @@ class Store implements SessionStore {
       }
       t.commit();
     } catch (e) {
-      t.abort();
+      try {
+        t.abort();
+      } catch {
+        // It has ended by itself.
+      }
       await done.catch(() => undefined);
       throw e;
     }
