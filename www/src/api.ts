@@ -27,6 +27,8 @@ export interface LoadOptions {
   labels?: Pack | undefined;
   /** Milliseconds after which workers without work are ended, the last one after ten times that. Default: 20 000. */
   idle?: number | undefined;
+  /** Asked whether the last worker stays all the same, such as where none could be started without a server. Default: it does not. */
+  keepsLast?: (() => boolean) | undefined;
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -66,11 +68,11 @@ export interface Ecor {
   embedText(texts: readonly string[], options?: JobOptions): Promise<Float32Array[]>;
 
   /**
-   * Takes other browser weights; where sha256 is given, only a file with that
-   * hash. Refused weights change nothing: the model before stays. Embeddings of
+   * Takes other browser weights, or the site's own again where there is no file;
+   * where sha256 is given, only a file with that hash. Refused weights change nothing: the model before stays. Embeddings of
    * one model mean nothing to another.
    */
-  openWeights(file: Blob, options?: { sha256?: string; onProgress?: (progress: LoadProgress) => void }): Promise<ModelInfo>;
+  openWeights(file: Blob | undefined, options?: { sha256?: string; onProgress?: (progress: LoadProgress) => void }): Promise<ModelInfo>;
 
   /** Starts no more work; what runs goes on. */
   pause(): void;

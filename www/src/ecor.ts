@@ -14,13 +14,14 @@ const mostWorkers = 8;
 const defaultIdle = 20_000; // milliseconds
 
 export async function load(options: api.LoadOptions = {}): Promise<api.Ecor> {
-  const { workers, idle = defaultIdle, weights, labels, onProgress, signal } = options;
+  const { workers, idle = defaultIdle, keepsLast = () => false, weights, labels, onProgress, signal } = options;
   signal?.throwIfAborted();
   const base = new URL(".", new URL(options.base ?? import.meta.url, document.baseURI)).href;
   const script = scriptURL("worker.js", base);
   const pool = new Pool({
     base,
     idle,
+    keepsLast,
     workers: (model) => Math.min(mostWorkers, Math.max(1, Math.floor(workers ?? workersOf(navigator, model)))),
     startWorker: () => new Worker(script),
   });
@@ -126,7 +127,7 @@ class PooledEcor implements api.Ecor {
     return (await this.pool.run<Float32Array[]>({ type: "embedText", texts }, options)).result;
   }
 
-  openWeights(file: Blob, options: { sha256?: string; onProgress?: (progress: api.LoadProgress) => void } = {}): Promise<api.ModelInfo> {
+  openWeights(file: Blob | undefined, options: { sha256?: string; onProgress?: (progress: api.LoadProgress) => void } = {}): Promise<api.ModelInfo> {
     return this.pool.openWeights({ weights: file, wanted: options.sha256?.toLowerCase() }, options.onProgress);
   }
 

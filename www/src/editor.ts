@@ -82,6 +82,7 @@ export class Editor {
       this.templates[kind].oninput = () => this.editTemplates();
     }
     this.choice.onchange = () => this.choose();
+    this.list.onkeydown = (event) => this.onListKey(event);
     // Escape leaves a search before it closes the panel.
     this.search.onkeydown = (event) => {
       if (event.key === "Escape" && this.search.value) {
@@ -218,15 +219,38 @@ export class Editor {
     this.search.focus();
   }
 
+  /** Shows a category to be edited; a key goes on to its fields. */
+  private take(category: Category, byKey: boolean): void {
+    this.select(category);
+    if (byKey) {
+      this.name.focus();
+    }
+  }
+
+  /** Goes through the list by arrow keys. */
+  private onListKey(event: KeyboardEvent): void {
+    const buttons = [...this.list.querySelectorAll("button")];
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to === undefined || at < 0) {
+      return;
+    }
+    event.preventDefault();
+    buttons[to]?.focus();
+    reach(buttons, buttons[to] ?? buttons[at]);
+  }
+
   private select(category: Category | undefined): void {
     this.selected = category;
     this.form.hidden = !category;
     this.name.value = category?.name ?? "";
     this.rationales.value = category?.rationales.join("\n") ?? "";
     this.showProblem();
-    for (const each of this.list.querySelectorAll("button")) {
+    const buttons = [...this.list.querySelectorAll("button")];
+    for (const each of buttons) {
       each.setAttribute("aria-pressed", String(each.value === category?.name));
     }
+    reach(buttons, buttons.find((b) => b.ariaPressed === "true"));
   }
 
   /** Checks the edited pack again and shows its state. */
@@ -280,12 +304,14 @@ export class Editor {
       if (![c.name, ...c.rationales].some((s) => s.toLowerCase().includes(wanted))) {
         return;
       }
-      const choose = button({ value: c.name, "aria-pressed": String(c === this.selected), onclick: () => this.select(c) }, c.name || "…");
+      const choose = button({ value: c.name, "aria-pressed": String(c === this.selected), onclick: (event) => this.take(c, event.detail === 0) }, c.name || "…");
       if (bad.has(i)) {
         choose.classList.add("bad");
       }
       items.push(make("li", {}, choose));
     });
+    const buttons = items.map((item) => item.firstElementChild as HTMLButtonElement);
+    reach(buttons, buttons.find((b) => b.ariaPressed === "true"));
     this.list.replaceChildren(...(items.length > 0 ? items : [make("li", { className: "hint" }, strings.editor.nothingFound)]));
   }
 
@@ -331,6 +357,11 @@ export class Editor {
   private say(text: string): void {
     this.status.textContent = text;
   }
+}
+
+/** Makes one button of a list the stop of the Tab key, the first where none is given; arrow keys go through the others. */
+function reach(buttons: readonly HTMLButtonElement[], stop = buttons[0]): void {
+  buttons.forEach((b) => (b.tabIndex = b === stop ? 0 : -1));
 }
 
 function lines(text: string): string[] {

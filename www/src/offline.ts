@@ -3,7 +3,9 @@
 import "./guard";
 import { scriptURL } from "./trusted";
 
-export type OfflineState = "ready" | "update" | "unavailable";
+export type OfflineState = "ready" | "update" | "bypassed" | "unavailable";
+
+const claimTime = 3000; // milliseconds in which the service worker answers requests of a page that it did not serve
 
 /**
  * Registers the service worker and waits until it has everything and answers
@@ -29,6 +31,13 @@ export async function keepOffline(
     if (first) {
       await activated(first);
       await controlled(container);
+    } else if (!container.controller) {
+      // A forced reload asks the server for everything.
+      registration.active?.postMessage("claim");
+      await Promise.race([controlled(container), new Promise((resolve) => setTimeout(resolve, claimTime))]);
+      if (!container.controller) {
+        return onState("bypassed");
+      }
     }
     connectToNothing();
     onState(registration.waiting ? "update" : "ready");

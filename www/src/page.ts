@@ -4,7 +4,7 @@ import animals from "../../weights/labels/animals.json";
 import food from "../../weights/labels/food.json";
 import type { Ecor, Pack } from "./api";
 import { cachePrefix } from "./assets";
-import { button, make, throttle } from "./dom";
+import { button, download, make, throttle } from "./dom";
 import { load } from "./ecor";
 import { Editor } from "./editor";
 import { counts, formatPack, parsePack } from "./labels";
@@ -43,7 +43,12 @@ const wide = matchMedia("(min-width: 64rem)");
 
 const ending = new AbortController(); // aborted where everything was deleted: the page does nothing more
 // The model is loaded while the page is made and what was kept is read.
-const loading = load({ base, signal: ending.signal, onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0) });
+const loading = load({
+  base,
+  signal: ending.signal,
+  keepsLast: () => !navigator.serviceWorker?.controller, // the server may be out of reach when another is wanted
+  onProgress: ({ phase, done, total }) => layout.showLoading(strings.loading.phases[phase], total > 0 ? done / total : 0),
+});
 loading.catch(() => undefined); // told in begin, also where opening the session takes longer
 
 const review = new Review();
@@ -51,7 +56,7 @@ const view = new View(review);
 const selection = new Selection();
 const intake = new Intake(review);
 const thumbnails = new Thumbnails(review);
-const messages = new Messages();
+const messages = new Messages(() => focusPhotos());
 /** Resolves when the review of an earlier visit is there; nothing is added before. */
 let opened: () => void;
 const open = new Promise<void>((resolve) => (opened = resolve));
@@ -65,7 +70,7 @@ let answerModel: (() => void) | undefined; // takes away the question which mode
 
 const help = new Help(() => session?.setSettings({ advances: help.advances, singleKeys: help.singleKeys }));
 const camera = new Camera((file) => void bringLoose([file]));
-const model = new ModelPanel({ onOpened: useModel, onBack: () => void leaveModel() });
+const model = new ModelPanel(useModel);
 const privacy = new PrivacyPanel({
   onKeepImages: (keep) => void session?.keepImages(keep),
   deleteAll,
@@ -74,19 +79,22 @@ const queue = new Queue({
   onPause: (pause) => (pause ? runner?.pause() : runner?.resume()),
   onCancel: () => cancel(),
 });
-const filters = new Filters(review, view, useMethod);
+const filters = new Filters(review, view, useMethod, () => focusPhotos());
 const decide = new Decide(review, {
   targets,
   categories: () => editor.categories,
   onDecided,
   onUndone,
-  onClear: () => selection.clear(),
+  onClear: () => {
+    selection.clear();
+    focusPhotos();
+  },
   onNothing: () => messages.tell(strings.decide.noneChosen),
   onRetry: () => {
     runner?.retry([...selection.ids]);
-    layout.grid.focus({ preventScroll: true });
+    focusPhotos();
   },
-  onRemove: askToRemove,
+  onRemove: () => askToRemove([...selection.ids]),
 });
 const editor = new Editor(useLabels, [
   { name: animals.name, pack: () => parsePack(JSON.stringify(animals)) },
@@ -121,7 +129,7 @@ const detail = new Detail(review, thumbnails, {
   onBig: showBig,
   onMethod: useMethod,
   onRetry: (id) => runner?.retry([id]),
-  onRemove: (id) => review.remove([id]),
+  onRemove: (id) => askToRemove([id]),
   buttons: () => [
     ...decide.decisionButtons((d) => [strings.decide[d]]),
     button({ onclick: () => decide.openTags() }, strings.decide.tag),
@@ -136,9 +144,10 @@ const startOver = new Sheet("start-over-sheet", strings.head.startOver, [
   make("div", { className: "row" }, button({ onclick: () => startOver.close() }, strings.common.cancel), button({ className: "danger", id: "remove-all", onclick: removeAll }, strings.session.startOverNow)),
 ]);
 const removeHint = make("p");
+let toRemove: readonly number[] = []; // while that is asked
 const removal = new Sheet("remove-sheet", strings.decide.removeTitle, [
   removeHint,
-  make("div", { className: "row" }, button({ onclick: () => removal.close() }, strings.common.cancel), button({ className: "danger", id: "remove-now", onclick: removeChosen }, strings.decide.removeTitle)),
+  make("div", { className: "row" }, button({ onclick: () => removal.close() }, strings.common.cancel), button({ className: "danger", id: "remove-now", onclick: removeNow }, strings.decide.removeTitle)),
 ]);
 const grid = new Grid(layout.grid, {
   makeTile: () =>
@@ -150,6 +159,7 @@ const grid = new Grid(layout.grid, {
       firstSight: (id) => runner?.firstSight(id),
       count: () => view.length,
     }),
+  covered: () => decide.element.getBoundingClientRect().height,
   onMove: move,
   onClick: () => {
     if (!wide.matches) {
@@ -212,7 +222,8 @@ async function begin(): Promise<void> {
       await ecor.setLabels(parsePack(labels));
     } catch (e) {
       if (!signal.aborted) {
-        messages.problem(strings.editor.refused((e as Error).message));
+        const refused = new Blob([labels], { type: "application/json" });
+        messages.problem(strings.editor.notTaken((e as Error).message), { name: strings.editor.export, run: () => download(`${strings.editor.custom}.json`, refused) });
       }
     }
   }
@@ -264,6 +275,7 @@ function useModel(file: string): void {
   editor.showOwn(ecor.model.templates);
   if (runner.ready) {
     runner.startAgain(file);
+    tellMissing(); // they have no answer by this model
     return;
   }
   const dropped = runner.start(file, ecor.labels === shipped);
@@ -271,11 +283,6 @@ function useModel(file: string): void {
     messages.problem(strings.session.answersDropped(dropped));
   }
   detail.refresh();
-}
-
-async function leaveModel(): Promise<void> {
-  await session?.wantShippedModel();
-  location.reload();
 }
 
 async function keepForOffline(): Promise<void> {
@@ -371,6 +378,7 @@ function tellMissing(): void {
     for (const folder of (await session?.openAgain(true)) ?? []) {
       await bring(fromFolder(folder, watch));
     }
+    tellMissing(); // of folders that may not be read, or that are not where they were
   };
   const action = (session?.folders.length ?? 0) > 0 ? { name: strings.session.folderAgain, run: () => void again() } : { name: strings.welcome.photos, run: () => layout.chooseFiles() };
   messages.tell(strings.session.missing(missing), action);
@@ -414,12 +422,12 @@ function showBig(): void {
   }
 }
 
-/** Photos that a decision is about: the one shown large, else those chosen. */
+/** Photos that a decision is about: the one shown large, else those chosen, else the one in hand where it can be seen in the grid. */
 function targets(): readonly number[] {
-  if (big.isOpen || selection.ids.size === 0) {
-    return active ? [active] : [];
+  if (!big.isOpen && selection.ids.size > 0) {
+    return [...selection.ids];
   }
-  return [...selection.ids];
+  return review.get(active) && (big.isOpen || view.indexOf(active) >= 0) ? [active] : [];
 }
 
 function onDecided(what: string, ids: readonly number[], goOn: boolean): void {
@@ -455,7 +463,7 @@ function cancel(): void {
   const listing = intake.stop();
   const ids = runner?.cancel() ?? [];
   messages.tell(strings.queue.cancelled(ids.length, listing), { name: strings.queue.again, run: () => runner?.retry(ids) });
-  layout.grid.focus({ preventScroll: true });
+  focusPhotos();
 }
 
 function finished({ photos, failed, seconds, cancelled }: Finished): void {
@@ -467,17 +475,21 @@ function finished({ photos, failed, seconds, cancelled }: Finished): void {
   }
 }
 
-function askToRemove(): void {
-  removeHint.textContent = strings.decide.removeHint(selection.ids.size);
+function askToRemove(ids: readonly number[]): void {
+  toRemove = ids;
+  removeHint.textContent = strings.decide.removeHint(ids.length);
   removal.open();
 }
 
-function removeChosen(): void {
-  const ids = [...selection.ids];
+function removeNow(): void {
+  const ids = toRemove;
   removal.close();
   review.remove(ids);
   move(Math.min(place, view.length - 1), "only");
-  layout.grid.focus({ preventScroll: true });
+  if (view.length === 0) {
+    big.close();
+  }
+  (big.isOpen ? detail.element : layout.grid).focus({ preventScroll: true });
   messages.say(strings.decide.removed(ids.length));
 }
 
@@ -491,6 +503,12 @@ function removeAll(): void {
   takeInHand(undefined, 0);
   messages.clear();
   startOver.close();
+  focusPhotos();
+}
+
+/** Gives the focus to the photos, or to the button that brings some in, where what had it is gone. */
+function focusPhotos(): void {
+  (review.size > 0 ? layout.grid : layout.choose).focus({ preventScroll: true });
 }
 
 function isBusy(): boolean {
@@ -547,7 +565,9 @@ function exportIds(scope: "all" | "shown" | "chosen"): number[] {
 }
 
 function exportAbout() {
-  const { name = "", sha256 = "", scheme = "" } = ecor?.model ?? {};
+  const { model: before = "", modelFile = "" } = session?.info ?? {};
+  // Until photos are scored by the model that is loaded, answers are an earlier visit's.
+  const { name, sha256, scheme } = runner?.ready && ecor ? ecor.model : { name: modelFile, sha256: before, scheme: "" };
   return { model: { name, sha256, scheme }, labels: { name: ecor?.labels.name ?? "", ...counts(ecor?.labels.categories ?? []) } };
 }
 

@@ -16,6 +16,8 @@ export interface PoolOptions {
   startWorker(): Worker;
   workers(model: ModelInfo): number; // at most
   idle: number; // milliseconds
+  /** Whether the last worker stays, however long it is idle. */
+  keepsLast(): boolean;
 }
 
 /** A request on its way through the pool. */
@@ -434,8 +436,9 @@ export class Pool {
     this.sweeper = undefined;
     const now = performance.now();
     for (const member of [...this.tasks.keys()]) {
-      const limit = this.options.idle * (this.tasks.size > 1 ? 1 : lastStays);
-      if (now - member.idleSince >= limit) {
+      const last = this.tasks.size === 1;
+      const limit = this.options.idle * (last ? lastStays : 1);
+      if (now - member.idleSince >= limit && !(last && this.options.keepsLast())) {
         this.endIdle(member);
       }
     }

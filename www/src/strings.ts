@@ -48,6 +48,7 @@ export const offline = {
   installing: (done: number, total: number) => `Preparing for offline use, ${megabytes(done)} of ${megabytes(total)} MB`,
   ready: "Ready offline",
   update: "Ready offline. A new version waits until every ecor tab is closed.",
+  bypassed: "This time the page came from the server, past what is kept on this device, as a forced reload does. Load it normally to go on offline.",
   unavailable: "Works while this tab is open; this browser or address does not allow keeping the page for offline use.",
 };
 
@@ -130,6 +131,7 @@ export const editor = {
   imported: (name: string) => `Imported ${name || "the label pack"}. Apply to use it.`,
   importFailed: (reason: string) => `The file was not imported. ${reason}`,
   refused: (reason: string) => `The model refused the labels: ${reason}`,
+  notTaken: (reason: string) => `The categories of this review could not be used, so the shipped ones are. Export yours to keep them. ${reason}`,
   custom: "custom",
 };
 
@@ -382,6 +384,7 @@ export const exporter = {
   copy: ["Copy into folders", "One folder a category, in a folder that you choose."] as const,
   move: ["Move into folders", "Copies, compares every byte, then deletes the originals."] as const,
   zip: ["ZIP", "One folder a category in one file, without compressing again."] as const,
+  stale: (n: number) => `${count(n, "photo")} ${n === 1 ? "is" : "are"} still to be scored with the labels and the method in use: until then their answers are those before.`,
   noFolders: "This browser cannot write into folders. The ZIP has the same content.",
   noMove: "Only photos from a folder that was chosen with “Add a folder” can be moved.",
   confirmMove: (n: number) => `Move ${count(n, "photo")}? The originals are deleted after their copies were compared.`,
@@ -444,7 +447,7 @@ export const privacy = {
   check: "How to check this yourself, and what no page can rule out",
   checkURL: "privacy.md",
   storage: "What is kept in this browser",
-  storageHint: "So that a reload continues where you were: names, sizes and dates of files, answers, decisions, tags and settings. Images only where you ask for it:",
+  storageHint: "So that a reload continues where you were: names, sizes and dates of files, a hash and a description in numbers of each photo, answers, decisions, tags, categories and settings. Images only where you ask for it:",
   keepImages: "Keep the images, too, in this browser",
   deleteAll: "Delete everything of ecor from this browser",
   deleteHint: "Decisions, answers, settings, kept images, and the page itself for offline use. Your files are not touched.",

@@ -29,6 +29,7 @@ const total = needed.reduce((sum, f) => sum + f.size, 0);
 
 self.addEventListener("install", (event) => event.waitUntil(navigator.locks.request(keepingLock(scope), install)));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("message", (event) => event.data === "claim" && event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
 self.addEventListener("securitypolicyviolation", (event) => report([], [violation(event as SecurityPolicyViolationEvent, "service worker")]));
 

@@ -62,7 +62,7 @@ async function run(id: number, order: Order): Promise<void> {
   controllers.set(id, controller);
   const { signal } = controller;
   const done = carryOut(order, { id, signal, turn });
-  turn = Promise.allSettled([turn, done]);
+  turn = Promise.allSettled([turn, done]).then(() => undefined); // what came out is not kept
   try {
     reply({ type: "done", id, result: await done });
   } catch (e) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -55,6 +56,18 @@ func TestOffline(t *testing.T) {
 
 // makers are the domains that Chromium and Firefox ask for themselves, whatever the page.
 var makers = []string{".google.com:443", ".googleapis.com:443", ".mozilla.com:443", ".mozilla.net:443", ".mozilla.org:443", ".firefox.com:443"}
+
+// TestForcedReload: a page that the browser took past the service worker is answered by it all the same, soon.
+func TestForcedReload(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	p.do(`globalThis.before = true`)
+	_, err := chromedp.Call(p.ctx, cdppage.Reload, cdppage.ReloadParams{IgnoreCache: new(true)})
+	require.NoError(t, err)
+	p.waitFor(`globalThis.before === undefined`)
+	p.waitReady()
+	p.waitOffline("Ready offline")
+}
 
 // ofBrowser tells requests to the browser's makers.
 func ofBrowser(request string) bool {

@@ -337,6 +337,76 @@ func TestModel(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
+// TestScrollBarOfPanel: a press inside a panel's box, as on its scroll bar, does not close it; one beside it does.
+func TestScrollBarOfPanel(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	press := func(x, y string) bool {
+		t.Helper()
+		return eval[bool](p, fmt.Sprintf(`(() => {
+			const panel = document.querySelector("#privacy");
+			const { left, right, top, bottom } = panel.getBoundingClientRect();
+			panel.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, clientX: %s, clientY: %s }));
+			return panel.open;
+		})()`, x, y))
+	}
+	p.click("#privacy-open")
+	assert.True(t, press("right - 4", "(top + bottom) / 2"), "its scroll bar")
+	assert.False(t, press("left - 4", "(top + bottom) / 2"), "beside it")
+}
+
+// TestHiddenPhotoIsNotDecided: a key decides nothing about the photo in hand once a filter hides it.
+func TestHiddenPhotoIsNotDecided(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.choose(threePhotos(t)...)
+	p.set("#search", "walk")
+	p.waitTiles(1)
+	p.do(`document.querySelector("#grid").focus()`)
+	p.press("r")
+	p.waitFor(`document.querySelector("#message").textContent.includes("Choose a photo first")`)
+	p.do(`document.querySelector("#filter-clear").click()`)
+	p.waitTiles(3)
+	assert.Equal(t, "grid", eval[string](p, `document.activeElement.id`), "the focus is not lost with the button")
+	for _, tile := range p.tiles() {
+		assert.NotContains(t, tile, "reject")
+	}
+}
+
+// TestRemoveFromDetailAsks: a photo is not removed before that was asked, and the next one is shown.
+func TestRemoveFromDetailAsks(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	note := filepath.Join(t.TempDir(), "note.png")
+	require.NoError(t, os.WriteFile(note, []byte("no image"), 0o600))
+	p.choose(append([]string{note}, threePhotos(t)...)...)
+	p.waitTiles(4)
+	p.press(kb.Enter)
+	p.waitFor(`document.querySelector("#big").open`)
+	p.do(`[...document.querySelectorAll("#big button")].find((b) => b.textContent.includes("Remove from this review")).click()`)
+	p.waitFor(`document.querySelector("#remove-sheet").open`)
+	p.waitTiles(4)
+	p.click("#remove-now")
+	p.waitTiles(3)
+	assert.Equal(t, "stripes.png", p.text("#big .file"))
+}
+
+// TestCategoriesByKeys goes through the list of categories with one stop of the Tab key.
+func TestCategoriesByKeys(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	p.click("#labels-open")
+	assert.Equal(t, 1, eval[int](p, `document.querySelectorAll("#label-list button:not([tabindex='-1'])").length`))
+	p.do(`document.querySelector("#label-list button:not([tabindex='-1'])").focus()`)
+	p.press(kb.End, kb.ArrowUp)
+	want := eval[string](p, `document.activeElement.textContent`)
+	assert.Equal(t, 1, eval[int](p, `document.querySelectorAll("#label-list button:not([tabindex='-1'])").length`))
+	p.press(kb.Enter)
+	assert.Equal(t, want, eval[string](p, `document.activeElement.value`), "on to the fields")
+}
+
 func TestBrokenFiles(t *testing.T) {
 	p := newPage(t)
 	p.view(1400, 900, "light")

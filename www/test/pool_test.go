@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -210,6 +213,19 @@ func TestPool(t *testing.T) {
 			counts.push(short.stats.workers);
 			await short.dispose();
 			return counts.join(" ");
+		})()`))
+	})
+
+	t.Run("keepsLast", func(t *testing.T) {
+		assert.Equal(t, 1, eval[int](p, `(async () => {
+			const kept = await load({ workers: 2, idle: 20, keepsLast: () => true });
+			const file = await photo(1);
+			await Promise.all(Array.from({ length: 6 }, () => kept.classify(file)));
+			await until(() => kept.stats.workers < 2);
+			await new Promise((r) => setTimeout(r, 20 * 30));
+			const { workers } = kept.stats;
+			await kept.dispose();
+			return workers;
 		})()`))
 	})
 
@@ -461,4 +477,31 @@ func TestServerGone(t *testing.T) {
 		assert.Contains(t, eval[string](p, `outcome(`+failing+`)`), "EcorError: dead: ", failing)
 	}
 	assert.Equal(t, "0 0", eval[string](p, "`${ecor.stats.workers} ${ecor.stats.queued}`"))
+}
+
+// TestWorkerKeepsNoResults: what a worker has answered does not stay in its memory.
+func TestWorkerKeepsNoResults(t *testing.T) {
+	p := newPage(t)
+	p.bare(tinySite(t))
+	p.load(`{ workers: 1 }`)
+	const each = 500
+	classify := fmt.Sprintf(`(async () => {
+		const { embedding } = await ecor.classify(await photo(1));
+		for (let n = 0; n < %d; n++) await ecor.classify(embedding, { top: 20, topRationales: 20 });
+	})()`, each)
+	workers := p.workers()
+	require.Len(t, workers, 1)
+	heap := func() float64 {
+		for range 2 {
+			_, err := chromedp.Call(workers[0].ctx, heapprofiler.CollectGarbage, cdp.Empty{})
+			require.NoError(t, err)
+		}
+		usage, err := chromedp.Call(workers[0].ctx, cdpruntime.GetHeapUsage, cdp.Empty{})
+		require.NoError(t, err)
+		return (usage.UsedSize + usage.BackingStorageSize) / each
+	}
+	p.do(classify)
+	before := heap()
+	p.do(classify)
+	assert.Less(t, heap()-before, 200.0, "bytes a result")
 }

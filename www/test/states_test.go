@@ -220,16 +220,142 @@ func TestOwnWeightsAfterReload(t *testing.T) {
 	p.choose(photos...)
 	assert.Equal(t, before, p.tiles(), "the same network by another name")
 
-	// Somebody who goes back to the shipped model is told what that costs.
-	openMine(p)
-	p.waitKept(3)
+	assert.Empty(t, p.complaints())
+}
+
+// TestShippedModelAgain goes back to the shipped model in a window that keeps
+// nothing: decisions and photos stay, as the page is not loaded anew.
+func TestShippedModelAgain(t *testing.T) {
+	s := tinySite(t)
+	weights, err := os.ReadFile(s.file(s.assets.Weights))
+	require.NoError(t, err)
+	mine := filepath.Join(t.TempDir(), "mine.safetensors")
+	require.NoError(t, os.WriteFile(mine, bytes.Replace(weights, []byte(`"name":"tiny"`), []byte(`"name":"mine"`), 1), 0o600))
+	p := newPage(t)
+	p.before(`Object.defineProperty(globalThis, "indexedDB", { value: undefined })`)
+	p.view(1400, 900, "light")
+	p.open(s.URL)
+	p.choose(threePhotos(t)...)
+	p.press("k")
+	before := p.tiles()
+	assert.Contains(t, before[0], ": keep")
+	p.upload("#weights-file", []string{mine})
+	p.waitFor(`document.querySelector("#weights-status").textContent === "mine is in use now."`)
+	p.waitIdle()
 	p.click("#model-open")
 	p.do(`globalThis.before = true; [...document.querySelectorAll("#model-sheet button")].find((b) => b.textContent.includes("shipped model")).click()`)
-	p.waitFor(`globalThis.before === undefined`)
-	p.waitReady()
+	p.waitFor(`document.querySelector("#weights-status").textContent === "tiny is in use now."`)
+	p.press(kb.Escape)
+	p.waitIdle()
+	assert.True(t, eval[bool](p, `globalThis.before`), "the page was not loaded anew")
+	assert.Equal(t, before, p.tiles())
+	assert.Contains(t, p.texts("#model-sheet .facts dd"), "this site")
+}
+
+// TestSameWeightsAgain opens weights that are in use already while photos are
+// looked at: each of them gets its answer all the same.
+func TestSameWeightsAgain(t *testing.T) {
+	s := tinySite(t)
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(s.URL)
+	photos := manyScenes(t, 60)
+	p.start(photos...)
+	p.waitFor(`document.querySelector(".tile[data-state=done]")`)
+	p.upload("#weights-file", []string{s.file(s.assets.Weights)})
+	p.waitFor(`document.querySelector("#weights-status").textContent === "tiny is in use now."`)
+	p.waitIdle()
+	assert.Contains(t, p.options("#filter-state"), "answered (60)")
+}
+
+// TestKeptImageAndItsFile: a photo that the browser keeps takes its file back, and
+// can be added again once its image is kept no more.
+func TestKeptImageAndItsFile(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.folders(threePhotos(t)...)
+	p.click("#choose-folder")
+	p.waitTiles(3)
+	p.waitIdle()
+	p.do(`document.querySelector("#keep-images").click()`)
+	p.waitKept(3)
+	p.reload()
+	p.pickers()
+	p.waitTiles(3)
+	movable := func() bool {
+		p.do(`document.querySelector("#export-open").click()`)
+		defer p.press(kb.Escape)
+		return eval[bool](p, `!document.querySelector("#export-move").disabled`)
+	}
+	assert.False(t, movable(), "what is kept is no file that could be moved")
+	p.do(`document.querySelector("#add-folder").click()`)
+	p.waitFor(`document.querySelector("#message").textContent.includes("3 photos of this review found again")`)
+	assert.True(t, movable())
+
+	p.reload()
+	p.pickers()
+	p.waitTiles(3)
+	p.do(`document.querySelector("#keep-images").click()`)
+	p.waitFor(`document.querySelectorAll(".tile").length === 3`)
+	p.do(`document.querySelector("#add-folder").click()`)
+	p.waitFor(`document.querySelector("#message").textContent.includes("3 photos of this review found again")`)
+}
+
+// TestRefusedLabelsOfReview: categories of a review that cannot be used any more can be taken away.
+func TestRefusedLabelsOfReview(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.choose(threePhotos(t)...)
+	p.waitKept(3)
+	p.do(`(async () => {
+		const [{ name }] = (await indexedDB.databases()).filter((d) => d.name.startsWith("ecor"));
+		const of = (request) => new Promise((ok) => { request.onsuccess = () => ok(request.result); });
+		const db = await of(indexedDB.open(name));
+		const store = db.transaction("info", "readwrite").objectStore("info");
+		const info = await of(store.get("info"));
+		await of(store.put({ ...info, shipped: false, labels: '{"format": "ecor-labels-1", "categories": {"mine": []}}' }, "info"));
+		db.close();
+	})()`)
+	p.reload()
 	p.waitFor(`document.querySelector(".message[data-kind=problem]")`)
-	assert.Contains(t, p.text(".message[data-kind=problem]"), "3 answers are gone")
-	assert.Empty(t, p.complaints())
+	assert.Contains(t, p.text(".message[data-kind=problem]"), "The categories of this review could not be used")
+	got := eval[string](p, `(async () => {
+		const saved = new Promise((ok) => { URL.createObjectURL = (blob) => (ok(blob.text()), "#"); });
+		document.querySelector(".message[data-kind=problem] button").click();
+		return saved;
+	})()`)
+	assert.Contains(t, got, `"mine"`)
+}
+
+// TestCameraOpenedTwice opens the camera, closes its panel while the browser
+// still asks, and opens it again: the first stream is switched off.
+func TestCameraOpenedTwice(t *testing.T) {
+	p := newPage(t)
+	p.open(tinySite(t).URL)
+	p.do(`{
+		globalThis.streams = [];
+		globalThis.answers = [];
+		navigator.mediaDevices.getUserMedia = () => new Promise((ok) => answers.push(() => {
+			const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 20 });
+			canvas.getContext("2d").fillRect(0, 0, 32, 20);
+			streams.push(canvas.captureStream(30));
+			ok(streams.at(-1));
+		}));
+	}`)
+	for range 2 {
+		p.click("#use-camera")
+		p.waitFor(`document.querySelector("#camera").open`)
+		p.press(kb.Escape)
+		p.waitFor(`!document.querySelector("#camera").open`)
+	}
+	p.click("#use-camera")
+	p.do(`answers.forEach((f) => f())`)
+	p.waitFor(`streams.length === 3 && streams[0].getTracks()[0].readyState === "ended" && streams[1].getTracks()[0].readyState === "ended"`)
+	assert.Equal(t, "live", eval[string](p, `streams[2].getTracks()[0].readyState`))
+	p.press(kb.Escape)
+	p.waitFor(`streams[2].getTracks()[0].readyState === "ended"`)
 }
 
 // TestComparison looks at one photo by another way of scoring, while the way for

@@ -135,7 +135,7 @@ export class Review {
           this.moved(item.id, file);
           this.update(item.id, { state: "waiting", reason: undefined });
           out.attached.push(item.id);
-        } else if (item?.attached) {
+        } else if (item?.attached && !this.sources.get(item.id)?.kept) {
           out.known.push(item.id);
         } else if (item) {
           this.attach(item.id, file.source);
@@ -187,6 +187,15 @@ export class Review {
     if (item) {
       this.sources.set(id, source);
       this.put({ ...item, attached: true });
+    }
+  }
+
+  /** Says that an item's bytes are not at hand any more. */
+  detach(id: number): void {
+    const item = this.all.get(id);
+    if (item) {
+      this.sources.delete(id);
+      this.put({ ...item, attached: false });
     }
   }
 

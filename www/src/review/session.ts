@@ -98,12 +98,6 @@ export class Session {
     return dropped;
   }
 
-  /** Says that the shipped weights are wanted in the next visit. Resolves when that is written. */
-  async wantShippedModel(): Promise<void> {
-    this.current = { ...this.current, modelFile: "" };
-    await this.store.write({ info: this.current });
-  }
-
   /**
    * Says which labels are in use, as a label pack's JSON. Answers that depend on
    * what has changed are out of date from now on.
@@ -148,7 +142,7 @@ export class Session {
   async keepImages(on: boolean): Promise<void> {
     this.setInfo({ keepImages: on });
     if (!on) {
-      this.kept.clear();
+      this.forgetImages();
       await this.store.write({ noImages: true });
       return;
     }
@@ -162,8 +156,20 @@ export class Session {
 
   /** The store had no space for images. */
   private imagesAreGone(): void {
-    this.kept.clear();
+    this.forgetImages();
     this.setInfo({ keepImages: false });
+  }
+
+  /** Photos of which there is only what was kept are not at hand any more. */
+  private forgetImages(): void {
+    this.kept.clear();
+    this.review.batch(() => {
+      for (const { id } of [...this.review.items()]) {
+        if (this.review.source(id)?.kept) {
+          this.review.detach(id);
+        }
+      }
+    });
   }
 
   /** Resolves when every decision made so far is on disk. */
@@ -265,7 +271,7 @@ export class Session {
     }
     try {
       const file = await source.file();
-      if (this.current.keepImages && this.review.get(id) && (await this.store.write({ images: [[id, file]] }))) {
+      if (this.current.keepImages && this.review.get(id) && (await this.store.write({ images: [[id, file]] })) && this.current.keepImages) {
         this.kept.add(id);
       }
     } catch {
@@ -275,6 +281,7 @@ export class Session {
 
   private keptImage(id: number): Source {
     return {
+      kept: true,
       file: async () => {
         const image = await this.store.image(id);
         const { name = "", modified = 0 } = this.review.get(id) ?? {};

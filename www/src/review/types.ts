@@ -73,6 +73,8 @@ export interface Source {
   /** Where the browser gives one: needed to move files. */
   handle?: FileSystemFileHandle | undefined;
   parent?: FileSystemDirectoryHandle | undefined;
+  /** The bytes are those that this browser keeps; the file itself is not at hand. */
+  kept?: boolean | undefined;
 }
 
 /** A file on its way in. */

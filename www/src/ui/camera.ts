@@ -16,6 +16,7 @@ export class Camera {
   private readonly shutter = button({ className: "primary", disabled: true, onclick: () => void this.take() }, icon("camera"), strings.camera.take);
   private readonly sheet = new Sheet("camera", strings.camera.title, [make("p", { className: "hint" }, strings.camera.hint), this.video, this.problem, this.shutter], () => this.stop());
   private stream: MediaStream | undefined;
+  private opening = 0; // number of the latest
 
   constructor(private readonly onPhoto: (file: File) => void) {}
 
@@ -23,28 +24,33 @@ export class Camera {
     this.problem.textContent = "";
     this.stop();
     this.sheet.open();
+    const opening = ++this.opening;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } }, audio: false });
-      this.stream = stream;
-      if (!this.sheet.isOpen) {
-        return this.stop();
+      if (!this.sheet.isOpen || opening !== this.opening) {
+        return stream.getTracks().forEach((track) => track.stop());
       }
+      this.stream = stream;
       this.video.srcObject = stream;
       await this.video.play();
       this.shutter.disabled = false;
       this.shutter.focus();
     } catch (e) {
-      this.problem.textContent = strings.camera.refused((e as Error).name);
+      if (opening === this.opening) {
+        this.problem.textContent = strings.camera.refused((e as Error).name);
+      }
     }
   }
 
   private async take(): Promise<void> {
     const { videoWidth: width, videoHeight: height } = this.video;
+    this.shutter.disabled = true;
     const canvas = make("canvas", { width, height });
     canvas.getContext("2d")?.drawImage(this.video, 0, 0);
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
     if (!blob) {
       this.problem.textContent = strings.camera.noPicture;
+      this.shutter.disabled = false;
       return;
     }
     this.onPhoto(new File([blob], strings.camera.fileName(new Date()), { type: blob.type, lastModified: Date.now() }));

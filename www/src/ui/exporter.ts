@@ -73,6 +73,7 @@ export class Exporter {
   private offer(): void {
     const folders = canWriteFolders();
     const ids = this.ids();
+    const stale = ids.filter((id) => this.source.review.toScore.has(id)).length;
     const absent = ids.length - this.here(ids).length;
     const movable = ids.some((id) => this.source.review.source(id)?.handle);
     const choice = (id: string, [name, hint]: readonly [string, string], run: () => void, enabled = true) =>
@@ -90,6 +91,7 @@ export class Exporter {
         : []),
       choice("zip", strings.exporter.zip, () => void this.zip()),
       ...(folders ? [] : [make("p", { className: "hint" }, strings.exporter.noFolders)]),
+      ...(stale > 0 ? [make("p", { className: "hint", id: "export-stale" }, strings.exporter.stale(stale))] : []),
       ...(absent > 0 ? [make("p", { className: "hint", id: "export-absent" }, strings.exporter.absent(absent))] : []),
     );
   }
@@ -123,7 +125,11 @@ export class Exporter {
     if (!allowed) {
       return;
     }
-    const back = button({ onclick: () => this.offer() }, strings.common.cancel);
+    const cancel = () => {
+      this.offer();
+      this.choices.querySelector<HTMLElement>("#export-move")?.focus();
+    };
+    const back = button({ onclick: cancel }, strings.common.cancel);
     const now = button({ className: "danger", id: "move-now", onclick: () => void this.sort(true) }, strings.exporter.moveNow);
     this.choices.replaceChildren(make("p", { role: "alert" }, strings.exporter.confirmMove(n)), make("div", { className: "row" }, back, now));
     back.focus();

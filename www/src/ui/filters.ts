@@ -42,6 +42,7 @@ export class Filters {
     private readonly review: Review,
     private readonly view: View,
     onMethod: (method: Method) => void,
+    private readonly onCleared: () => void,
   ) {
     const toggle = button({
       id: "filters-open",
@@ -110,6 +111,7 @@ export class Filters {
     }
     this.unsure.checked = false;
     this.apply();
+    this.onCleared();
   }
 
   /** Sorts from the largest or from the smallest. */

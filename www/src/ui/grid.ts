@@ -24,6 +24,8 @@ export interface GridEvents {
   /** An item was clicked or tapped, without keys that widen the selection. */
   onClick(index: number): void;
   onOpen(index: number): void;
+  /** Pixels at the lower edge of the window that something lies over. */
+  covered(): number;
 }
 
 export class Grid {
@@ -198,7 +200,7 @@ export class Grid {
   private viewport(): { top: number; bottom: number } {
     const scroller = this.scroller();
     if (scroller === document.scrollingElement) {
-      return { top: 0, bottom: window.innerHeight };
+      return { top: 0, bottom: window.innerHeight - this.events.covered() };
     }
     const { top, bottom } = scroller.getBoundingClientRect();
     return { top, bottom };

@@ -23,7 +23,7 @@ export class Layout {
   readonly grid = make("div", { id: "grid", role: "listbox", tabIndex: 0, "aria-multiselectable": "true", "aria-label": strings.list.label });
   readonly nothing = make("div", { id: "nothing", hidden: true });
   readonly side = make("aside", { className: "side", "aria-label": strings.detail.label, tabIndex: 0 });
-  private readonly chooseButton = button({ id: "choose", className: "primary", onclick: () => this.chooseFiles() }, strings.welcome.photos);
+  readonly choose = button({ id: "choose", className: "primary", onclick: () => this.chooseFiles() }, strings.welcome.photos);
   private picker = this.input("picker", false);
   private folderPicker = this.input("folder-picker", true);
   private readonly loading = make("section", { id: "loading", "aria-label": strings.loading.label });
@@ -52,7 +52,7 @@ export class Layout {
       href: "#main",
       onclick: (event) => {
         event.preventDefault();
-        (document.body.dataset["photos"] === "some" ? this.grid : this.chooseButton).focus();
+        (document.body.dataset["photos"] === "some" ? this.grid : this.choose).focus();
       },
     }, strings.head.skip);
     document.body.prepend(skip, header, main, make("footer", {}, make("p", {}, strings.model.disclaimer)));
@@ -147,7 +147,7 @@ export class Layout {
     const row = make(
       "div",
       { className: "row" },
-      this.chooseButton,
+      this.choose,
       button({ id: "choose-folder", onclick: () => this.chooseFolder() }, icon("folder"), strings.welcome.folder),
     );
     if (hasCamera()) {

@@ -21,6 +21,9 @@ export class Messages {
   private news: HTMLElement | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** @param onLeft is called where somebody has closed a line, which takes the focus with it */
+  constructor(private readonly onLeft: () => void) {}
+
   /** Tells news, which take the place of those before; with an action they stay until they are closed. */
   tell(text: string, action?: Action): void {
     this.clear();
@@ -65,7 +68,10 @@ export class Messages {
   }
 
   private show(kind: "news" | "problem", text: string, action?: Action): HTMLElement {
-    const close = () => line.remove();
+    const close = () => {
+      line.remove();
+      this.onLeft();
+    };
     const line = make(
       "div",
       { className: "message", "data-kind": kind, "data-text": text },

@@ -6,13 +6,6 @@ import * as strings from "../strings";
 import { icon } from "./icons";
 import { Sheet } from "./sheet";
 
-export interface ModelEvents {
-  /** Another model is in use, from a file of this name. */
-  onOpened(file: string): void;
-  /** The shipped model is wanted again. */
-  onBack(): void;
-}
-
 export class ModelPanel {
   private readonly facts = make("dl", { className: "facts" });
   private readonly picker = make("input", { type: "file", id: "weights-file", accept: ".safetensors", hidden: true });
@@ -20,11 +13,12 @@ export class ModelPanel {
   private readonly status = make("p", { id: "weights-status", className: "hint", role: "status" }, strings.loading.starting);
   private readonly bar = make("progress", { max: 1, hidden: true, "aria-label": strings.model.title });
   private readonly openButton = button({ className: "primary", disabled: true, onclick: () => this.picker.click() }, icon("model"), strings.model.open);
-  private readonly back = button({ hidden: true, onclick: () => this.events.onBack() }, strings.model.back);
+  private readonly back = button({ hidden: true, onclick: () => void this.use(undefined) }, strings.model.back);
   private readonly sheet: Sheet;
   private ecor: Ecor | undefined;
 
-  constructor(private readonly events: ModelEvents) {
+  /** @param onOpened is told that another model is in use, from a file of this name, "" for the shipped one. */
+  constructor(private readonly onOpened: (file: string) => void) {
     this.picker.onchange = () => {
       const file = this.picker.files?.[0];
       this.picker.value = "";
@@ -86,12 +80,13 @@ export class ModelPanel {
     this.facts.replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
 
-  private async use(file: File): Promise<void> {
+  /** Opens a weights file, or the shipped one again. */
+  private async use(file: File | undefined): Promise<void> {
     if (!this.ecor) {
       return;
     }
-    const sha256 = this.expected.value.trim().toLowerCase();
-    this.openButton.disabled = true;
+    const sha256 = file && this.expected.value.trim().toLowerCase();
+    this.openButton.disabled = this.back.disabled = true;
     this.bar.hidden = false;
     this.status.classList.remove("error");
     this.status.textContent = strings.model.opening(0);
@@ -104,12 +99,12 @@ export class ModelPanel {
         },
       });
       this.status.textContent = strings.model.opened(info.name);
-      this.events.onOpened(file.name);
+      this.onOpened(file?.name ?? "");
     } catch (e) {
       this.status.classList.add("error");
       this.status.textContent = strings.model.refused((e as Error).message);
     } finally {
-      this.openButton.disabled = false;
+      this.openButton.disabled = this.back.disabled = false;
       this.bar.hidden = true;
       this.showFacts();
     }

@@ -88,7 +88,11 @@ export class PrivacyPanel {
 
   private confirmDeletion(): void {
     const now = button({ className: "danger", id: "delete-now", onclick: () => void this.deleteNow() }, strings.privacy.deleteNow);
-    const back = button({ onclick: () => this.offerDeletion() }, strings.common.cancel);
+    const cancel = () => {
+      this.offerDeletion();
+      this.deletion.querySelector("button")?.focus();
+    };
+    const back = button({ onclick: cancel }, strings.common.cancel);
     this.deletion.replaceChildren(make("p", { role: "alert" }, strings.privacy.confirm), make("div", { className: "row" }, back, now));
     back.focus();
   }

@@ -195,7 +195,14 @@ export class Runner {
 
   /** Looks at all photos again after another model was opened from a file. */
   startAgain(file: string): void {
-    this.running.forEach((controller) => controller.abort());
+    this.review.batch(() =>
+      this.running.forEach((controller, id) => {
+        controller.abort();
+        if (this.review.get(id)?.state === "working") {
+          this.review.update(id, { state: "waiting" });
+        }
+      }),
+    );
     this.timings.clear();
     this.session.useModel(this.ecor.model.sha256, file);
   }

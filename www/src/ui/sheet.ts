@@ -32,7 +32,7 @@ export class Sheet {
     };
     // A press beside the panel closes it.
     this.element.onmousedown = (event) => {
-      if (event.target === this.element && !this.held) {
+      if (event.target === this.element && !this.held && isBeside(this.element, event)) {
         this.close();
       }
     };
@@ -68,4 +68,10 @@ export class Sheet {
   close(): void {
     this.element.close();
   }
+}
+
+/** Whether the pointer is outside an element's box; a press on its scroll bar is not. */
+function isBeside(element: HTMLElement, { clientX: x, clientY: y }: MouseEvent): boolean {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  return x < left || x > right || y < top || y > bottom;
 }
