@@ -1,8 +1,8 @@
 """Photos: packing the data sets into one array, sampling batches and augmenting them.
 
 Contract
-  pack(data_root, out)      reads every image set under data_root (tar shards, index.tsv) once and writes
-                            out/<part>.images.npy   uint8 [n, 96, 96, 3]  short side 96 bicubic, centre crop
+  pack(data_root, out, size) reads every image set under data_root (tar shards, index.tsv) once and writes
+                            out/<part>.images.npy   uint8 [n, size, size, 3]  short side bicubic, centre crop
                             out/<part>.rows.json    one [set, category, native short side, path] per photo
                             for the parts train, val (a fixed 4 % of the train split) and test.
   Photos(out, part)         gives those arrays back, the pixels memory-mapped.
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-SIZE = 96
+SIZE = 96  # side of a packed photo, where nothing else is said
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 SETS = ("caltech101", "food101", "tiny-imagenet", "cifar100", "cifar10", "scenes6", "scene15-gray",
@@ -54,7 +54,7 @@ def held_out(path):
 
 def _read_shard(job):
     from PIL import Image
-    set_name, shard = job
+    set_name, shard, size = job
     pixels, rows = [], []
     with tarfile.open(shard) as tar:
         for member in tar:
@@ -65,17 +65,17 @@ def _read_shard(job):
             part = "test" if split == "test" else (
                 "val" if held_out(set_name + "/" + member.name) else "train")
             rows.append((part, [set_name, category, min(image.size), member.name]))
-            pixels.append(square(image))
+            pixels.append(square(image, size))
     return np.stack(pixels), rows
 
 
-def pack(data_root, out, workers=2):
+def pack(data_root, out, size=SIZE, workers=2):
     os.makedirs(out, exist_ok=True)
-    jobs = [(s, os.path.join(data_root, s, f)) for s in SETS if os.path.isdir(os.path.join(data_root, s))
+    jobs = [(s, os.path.join(data_root, s, f), size) for s in SETS if os.path.isdir(os.path.join(data_root, s))
             for f in sorted(os.listdir(os.path.join(data_root, s))) if f.endswith(".tar.gz")]
     parts = {"train": ([], []), "val": ([], []), "test": ([], [])}
     with ProcessPoolExecutor(workers) as pool:
-        for (set_name, shard), (pixels, rows) in zip(jobs, pool.map(_read_shard, jobs)):
+        for (set_name, shard, _), (pixels, rows) in zip(jobs, pool.map(_read_shard, jobs)):
             print("packed", set_name, os.path.basename(shard), len(rows), flush=True)
             for part, (arrays, kept) in parts.items():
                 chosen = [i for i, (p, _) in enumerate(rows) if p == part]
@@ -136,17 +136,20 @@ class Sampler:
         self.random.set_state(state)
 
 
-def normalise(pixels):
-    """uint8 [n, 3, H, W] -> float32, CLIP mean and deviation."""
+def normalise(pixels, size=None):
+    """uint8 [n, 3, S, S] -> float32, CLIP mean and deviation; size: side wanted, where photos are packed at another."""
     mean = torch.tensor(MEAN).view(1, 3, 1, 1)
     std = torch.tensor(STD).view(1, 3, 1, 1)
-    return (pixels.float() / 255 - mean) / std
+    x = pixels.float() / 255
+    if size and size != x.shape[-1]:
+        x = F.interpolate(x, size=(size, size), mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+    return (x - mean) / std
 
 
 def augment(pixels, sides, generator, size=SIZE, smallest=0.3):
     """Random resized crop, mirror, colour, and random loss of detail, for a whole batch.
 
-    pixels  uint8 [n, 3, 96, 96];  sides  native short side of each photo;  size  the side wanted.
+    pixels  uint8 [n, 3, S, S];  sides  native short side of each photo;  size  the side wanted.
     Sharp photos are blurred now and then so that "blurry" does not come to mean "from the 32-pixel sets".
     """
     n = len(pixels)

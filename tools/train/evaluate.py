@@ -33,7 +33,7 @@ def encode_texts(model, bpe, strings, batch=256):
 @torch.no_grad()
 def encode_photos(model, photos, rows, batch=64):
     model.eval()
-    return torch.cat([model.image(normalise(photos.batch(rows[i:i + batch]))) for i in range(0, len(rows), batch)])
+    return torch.cat([model.image(normalise(photos.batch(rows[i:i + batch]), model.side)) for i in range(0, len(rows), batch)])
 
 
 def category_accuracy(model, bpe, texts, photos, rows, vectors):

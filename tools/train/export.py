@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from . import lora
-from .data import MEAN, SIZE, STD, normalise
+from .data import MEAN, STD, normalise
 from .model import Clip, pad_texts
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
@@ -83,10 +83,10 @@ def from_checkpoint(state, plain=False):
     return model
 
 
-def preprocessor():
+def preprocessor(side):
     return {"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True, "do_resize": True,
-            "size": {"shortest_edge": SIZE}, "resample": 3, "do_center_crop": True,
-            "crop_size": {"height": SIZE, "width": SIZE}, "do_rescale": True, "rescale_factor": 1 / 255,
+            "size": {"shortest_edge": side}, "resample": 3, "do_center_crop": True,
+            "crop_size": {"height": side, "width": side}, "do_rescale": True, "rescale_factor": 1 / 255,
             "do_normalize": True, "image_mean": list(MEAN), "image_std": list(STD)}
 
 
@@ -102,7 +102,7 @@ def export(model, tokenizer_folder, out, extra=None):
     tensors = {k: v.detach().to(torch.float16).numpy() for k, v in model.state_dict().items()}
     write_safetensors(os.path.join(new, "model.safetensors"), tensors, {"format": "pt"})
     with open(os.path.join(new, "preprocessor_config.json"), "w") as f:
-        f.write(json.dumps(preprocessor(), indent=2) + "\n")
+        f.write(json.dumps(preprocessor(model.side), indent=2) + "\n")
     for name in TOKENIZER_FILES:
         if os.path.exists(os.path.join(tokenizer_folder, name)):
             shutil.copy(os.path.join(tokenizer_folder, name), new)
@@ -153,7 +153,7 @@ def calibrate(model, bpe, pixels, strings):
         if isinstance(module, torch.nn.Linear):
             hooks.append(module.register_forward_pre_hook(watch(name)))
     for i in range(0, len(pixels), 64):
-        model.image(normalise(pixels[i:i + 64]))
+        model.image(normalise(pixels[i:i + 64], model.side))
     for s in strings:  # one at a time: padding would be measured too
         model.text(pad_texts([bpe.encode(s)]))
     for hook in hooks:

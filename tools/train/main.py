@@ -30,7 +30,8 @@ def parser():
         s.add_argument("--threads", type=int, default=os.cpu_count())
         return s
 
-    add("pack", "decode all photos once into arrays under --work")
+    s = add("pack", "decode all photos once into arrays under --work")
+    s.add_argument("--size", type=int, default=96, help="side of the packed photos in pixels")
     add("tokenizer", "learn the vocabulary, into --work/tokenizer (needs the tokenizers package)")
     for name, steps, batch, rate, muon, warmup, average in (("pretrain", 4500, 256, 1e-3, 0.01, 50, 0.998),
                                                             ("ecor", 500, 128, 1e-4, 0.001, 20, 0.98)):
@@ -48,6 +49,7 @@ def parser():
         if name == "pretrain":
             s.add_argument("--init", help="CLIPModel folder to go on from; its patches may have another size")
             s.add_argument("--patch", type=int, default=16, help="side of a patch in pixels")
+            s.add_argument("--size", type=int, default=96, help="side of the model's photos in pixels, whole patches; pack them as large")
             s.add_argument("--mix", type=float, default=0, help="share of the photos that are two photos in one (CutMix, MixUp)")
         else:
             s.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
@@ -74,7 +76,7 @@ def load_texts(a):
 
 def command_pack(a):
     from . import data
-    data.pack(a.data, os.path.join(a.work, "packed"))
+    data.pack(a.data, os.path.join(a.work, "packed"), a.size)
 
 
 def command_tokenizer(a):
@@ -104,10 +106,12 @@ def train_run(a, net, tokens, source=None):
 def command_pretrain(a):
     from . import bpe, data, export, model, train
     from .texts import CATEGORY, prompt
+    if a.size % a.patch:
+        raise SystemExit("--size %d is not a multiple of --patch %d" % (a.size, a.patch))
     torch.manual_seed(a.seed)
     folder = a.init or os.path.join(a.work, "tokenizer")
     tokens = bpe.Bpe.load(folder)
-    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end, a.patch))
+    net = model.Clip(model.mini_config(len(tokens.vocab), tokens.start, tokens.end, a.patch, a.size))
     if a.init:
         model.adopt(net, export.load(a.init))
     run, resumed = train_run(a, net, tokens, source=folder)

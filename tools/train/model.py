@@ -22,13 +22,13 @@ from torch import nn
 Tokens = namedtuple("Tokens", "prefix ids ends")  # [p], [n, s], [n]: shared ids, the rest, index of the end token in ids
 
 
-def mini_config(vocab_size, bos, eos, patch=16):
+def mini_config(vocab_size, bos, eos, patch=16, size=96):
     """The shape of ecor-mini; `bos` and `eos` are token ids."""
     return {
         "architectures": ["CLIPModel"], "model_type": "clip", "torch_dtype": "float16",
         "projection_dim": 256, "logit_scale_init_value": 2.6592,
         "vision_config": {
-            "model_type": "clip_vision_model", "image_size": 96, "patch_size": patch, "num_channels": 3,
+            "model_type": "clip_vision_model", "image_size": size, "patch_size": patch, "num_channels": 3,
             "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 4,
             "projection_dim": 256, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "attention_dropout": 0.0},
         "text_config": {
@@ -229,6 +229,11 @@ def adopt(model, other):
 
 
 class Clip(nn.Module):
+    @property
+    def side(self):
+        """Side of the photos that it is made for, in pixels."""
+        return self.config["vision_config"]["image_size"]
+
     def __init__(self, config):
         super().__init__()
         self.config = config

@@ -34,8 +34,8 @@ from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER
 
 Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
                      defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0))
-# (until this share of the run, side in pixels, cut to whole patches, patches kept)
-STAGES = {"pretrain": ((0.55, 64, None), (1.0, 96, None)), "ecor": ((1.0, 96, None),), "control": ((1.0, 96, None),)}
+# (until this share of the run, share of the model's side, patches kept)
+STAGES = {"pretrain": ((0.55, 2 / 3, None), (1.0, 1, None)), "ecor": ((1.0, 1, None),), "control": ((1.0, 1, None),)}
 
 # Of a fine-tuning batch: photos of a group, rationales that stage 1 compares, categories that stage 2 compares.
 PHOTOS, RATIONALES, RIVALS = 8, 128, 64
@@ -208,7 +208,7 @@ class Run:
     def one_step(self):
         o = self.o
         stages = o.stages or STAGES[o.kind]
-        side, keep = next((s // self.patch * self.patch, k) for until, s, k in stages if self.progress() < until or until >= 1)
+        side, keep = next((round(share * self.model.side) // self.patch * self.patch, k) for until, share, k in stages if self.progress() < until or until >= 1)
         if o.kind == "pretrain":
             rows = self.sampler.draw(o.batch)
         else:

@@ -71,6 +71,20 @@ class ModelTest(unittest.TestCase):
             alone = self.net.text(model.pad_texts([short]))[0]
         self.assertLess((both - alone).abs().max().item(), 1e-5)
 
+    def test_preprocessor_of_other_sizes(self):  # it said 96 for every model, which tools/quantize refuses
+        with tempfile.TemporaryDirectory() as root:
+            export.export(self.net, root, os.path.join(root, "out"))
+            with open(os.path.join(root, "out", "preprocessor_config.json")) as f:
+                said = json.load(f)
+        self.assertEqual(self.net.side, 32)
+        self.assertEqual((said["size"], said["crop_size"]), ({"shortest_edge": 32}, {"height": 32, "width": 32}))
+
+    def test_photos_packed_at_another_size(self):
+        pixels = torch.full((2, 3, 48, 48), 200, dtype=torch.uint8)
+        here = data.normalise(pixels, 32)
+        self.assertEqual(here.shape, (2, 3, 32, 32))
+        self.assertTrue(torch.allclose(here, data.normalise(pixels)[..., :32, :32], atol=1e-5))
+
     def test_export_and_load(self):
         with tempfile.TemporaryDirectory() as root:
             out = os.path.join(root, "out")
@@ -150,7 +164,7 @@ class RunTest(unittest.TestCase):
         torch.manual_seed(0)
         net = model.Clip(made_up.config(self.tokens))
         options = train.Options(kind=kind, steps=steps, batch=16, rate=3e-3, warmup=2, bfloat16=False,
-                                stages=((1.0, 16, 3), ) if kind == "pretrain" else ((1.0, 32, None),), **more)
+                                stages=((1.0, 1 / 2, 3), ) if kind == "pretrain" else ((1.0, 1, None),), **more)
         return train.Run(self.texts, self.photos, self.tokens, net, options, os.path.join(self.folder.name, kind), log=lambda t: None)
 
     def test_training_lowers_the_loss(self):
