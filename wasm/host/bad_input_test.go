@@ -53,7 +53,7 @@ func TestBadRequests(t *testing.T) {
 		{"no photo", nil, good, wire.ClassifyOptions{}, []string{"no photo"}},
 		{"no labels", img, nil, wire.ClassifyOptions{}, []string{"no labels"}},
 		{"empty photo", image.NewNRGBA(image.Rectangle{}), good, wire.ClassifyOptions{}, []string{"0×0"}},
-		{"30000×30000 photo", huge{image.Pt(30000, 30000)}, good, wire.ClassifyOptions{}, []string{"30000×30000", "134217728"}},
+		{"30000×30000 photo", huge{image.Pt(30000, 30000)}, good, wire.ClassifyOptions{}, []string{"30000×30000", "128000000"}},
 		{"100000 pixels wide", huge{image.Pt(100_000, 1)}, good, wire.ClassifyOptions{}, []string{"100000×1", "32768"}},
 		{"2 million pixels wide", huge{image.Pt(2_000_000, 1)}, good, wire.ClassifyOptions{}, []string{"2000000×1", "1048576"}},
 		{"no categories", img, NewLabels(wire.LabelSet{}), wire.ClassifyOptions{}, []string{"categor"}},

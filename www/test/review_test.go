@@ -93,7 +93,7 @@ func ask[T any](b *bench, name string, args ...any) T {
 // act calls a hook for its effect.
 func (b *bench) act(name string, args ...any) {
 	b.t.Helper()
-	ask[chromedp.Void](b, name, args...)
+	ask[any](b, name, args...)
 }
 
 // TestReviewModel compares what the model keeps up to date with what is counted

@@ -309,15 +309,7 @@ func TestRefusedLabelsOfReview(t *testing.T) {
 	p.open(tinySite(t).URL)
 	p.choose(threePhotos(t)...)
 	p.waitKept(3)
-	p.do(`(async () => {
-		const [{ name }] = (await indexedDB.databases()).filter((d) => d.name.startsWith("ecor"));
-		const of = (request) => new Promise((ok) => { request.onsuccess = () => ok(request.result); });
-		const db = await of(indexedDB.open(name));
-		const store = db.transaction("info", "readwrite").objectStore("info");
-		const info = await of(store.get("info"));
-		await of(store.put({ ...info, shipped: false, labels: '{"format": "ecor-labels-1", "categories": {"mine": []}}' }, "info"));
-		db.close();
-	})()`)
+	p.record("info", `"info"`, `(info) => ({ ...info, shipped: false, labels: '{"format": "ecor-labels-1", "categories": {"mine": []}}' })`)
 	p.reload()
 	p.waitFor(`document.querySelector(".message[data-kind=problem]")`)
 	assert.Contains(t, p.text(".message[data-kind=problem]"), "The categories of this review could not be used")
@@ -510,7 +502,7 @@ func TestDamagedReview(t *testing.T) {
 	p.record("info", `"info"`, `(info) => ({ ...info, shipped: false, labels: "no labels" })`)
 	p.reload()
 	p.waitFor(`document.querySelector(".message[data-kind=problem]")`)
-	assert.Contains(t, p.text(".message[data-kind=problem]"), "The model refused the labels: The label pack is not JSON")
+	assert.Contains(t, p.text(".message[data-kind=problem]"), "The categories of this review could not be used, so the shipped ones are. Export yours to keep them. The label pack is not JSON")
 
 	p.waitKept(3)
 	p.record("items", `1`, `(item) => ({ ...item, answer: { categories: 5 } })`)
