@@ -59,10 +59,10 @@ func exportAll(r *remote) {
 	arrived := func(name string) []byte {
 		r.t.Helper()
 		var content []byte
-		require.Eventually(r.t, func() bool {
+		require.True(r.t, comesTrue(func() bool {
 			content, _ = os.ReadFile(filepath.Join(r.downloads, name))
 			return len(content) > 0
-		}, waitTimeout, frame, "no download of "+name)
+		}), "no download of "+name)
 		return content
 	}
 	r.do(`document.querySelector("#export-open").click()`)

@@ -138,10 +138,14 @@ func (r *remote) save(name string) {
 	savePicture(r.t, name, picture)
 }
 
-// begin opens a session with patience for slow machines.
+// begin opens a session with patience for slow machines. A browser that cannot
+// open a window here is as good as none.
 func (r *remote) begin() {
 	r.t.Helper()
-	r.must("NewSession", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{}}})
+	_, err := r.send("NewSession", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{}}})
+	if err != nil {
+		r.t.Skip("no window on this machine: ", err)
+	}
 	r.must("SetTimeouts", map[string]any{"script": testTimeout.Milliseconds(), "pageLoad": testTimeout.Milliseconds()})
 }
 
@@ -154,6 +158,16 @@ func start(t *testing.T, c *exec.Cmd) {
 		syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 		c.Wait()
 	})
+}
+
+// comesTrue waits for a condition.
+func comesTrue(condition func() bool) bool {
+	for end := time.Now().Add(waitTimeout); time.Now().Before(end); time.Sleep(frame) {
+		if condition() {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns a program's path or skips the test.
@@ -205,13 +219,16 @@ func newFirefox(t *testing.T, proxy *recorder) *remote {
 	start(t, c)
 
 	var number []byte
-	require.Eventually(t, func() bool {
-		number, err = os.ReadFile(filepath.Join(profile, "MarionetteActivePort"))
+	if !comesTrue(func() bool {
+		number, _ = os.ReadFile(filepath.Join(profile, "MarionetteActivePort"))
 		return len(number) > 0
-	}, waitTimeout, frame, "Firefox does not listen")
+	}) {
+		t.Skip("Firefox does not start on this machine")
+	}
 	connection, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", string(bytes.TrimSpace(number))))
 	require.NoError(t, err)
 	t.Cleanup(func() { connection.Close() })
+	require.NoError(t, connection.SetDeadline(time.Now().Add(testTimeout)))
 	in := bufio.NewReader(connection)
 	_, err = readMarionette(in) // its greeting
 	require.NoError(t, err)
@@ -280,7 +297,9 @@ func newWebKit(t *testing.T) *remote {
 	start(t, x)
 	write.Close()
 	number, err := bufio.NewReader(read).ReadString('\n')
-	require.NoError(t, err)
+	if err != nil {
+		t.Skip("Xvfb does not start on this machine: ", err)
+	}
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -291,14 +310,17 @@ func newWebKit(t *testing.T) *remote {
 	c := exec.Command(driver, "--port="+port)
 	c.Env = append(os.Environ(), "DISPLAY=:"+strings.TrimSpace(number), "HOME="+t.TempDir(), "LIBGL_ALWAYS_SOFTWARE=1")
 	start(t, c)
-	require.Eventually(t, func() bool {
+	if !comesTrue(func() bool {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			connection.Close()
 		}
 		return err == nil
-	}, waitTimeout, frame, "WebKitWebDriver does not listen")
+	}) {
+		t.Skip("WebKitWebDriver does not start on this machine")
+	}
 
+	client := &http.Client{Timeout: testTimeout}
 	session := ""
 	r := &remote{t: t, send: func(command string, arguments map[string]any) (json.RawMessage, error) {
 		method, path := http.MethodPost, "/session/"+session
@@ -332,7 +354,7 @@ func newWebKit(t *testing.T) *remote {
 		if err != nil {
 			return nil, err
 		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := client.Do(request)
 		if err != nil {
 			return nil, err
 		}
