@@ -69,8 +69,9 @@ export interface Ecor {
 
   /**
    * Takes other browser weights, or the site's own again where there is no file;
-   * where sha256 is given, only a file with that hash. Refused weights change nothing: the model before stays. Embeddings of
-   * one model mean nothing to another.
+   * where sha256 is given, only a file with that hash. Refused weights change
+   * nothing: the model before stays. Embeddings of one model mean nothing to
+   * another.
    */
   openWeights(file: Blob | undefined, options?: { sha256?: string; onProgress?: (progress: LoadProgress) => void }): Promise<ModelInfo>;
 

@@ -3,7 +3,7 @@
  * modules the one that this browser uses, and answers
  * every request from there. Once it is installed nothing is asked of the
  * network, except for a file that the browser has dropped from the cache; the
-browser's own check of this script comes on top.
+ * browser's own check of this script comes on top.
  */
 
 import type { SeenRequest, Violation } from "./api";

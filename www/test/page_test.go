@@ -1,7 +1,6 @@
 package test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -326,10 +325,9 @@ func TestModel(t *testing.T) {
 	assert.Equal(t, facts, p.texts("#model-sheet .facts dd"))
 
 	// The same network by another name.
-	renamed := bytes.Replace(weights, []byte(`"name":"tiny"`), []byte(`"name":"mine"`), 1)
-	require.NotEqual(t, weights, renamed)
 	p.do(`document.querySelector("#weights-hash").value = ""`)
-	open("mine.safetensors", renamed, "mine is in use now.")
+	p.upload("#weights-file", []string{renamedWeights(t, s)})
+	p.waitFor(`document.querySelector("#weights-status").textContent === "mine is in use now."`)
 	assert.Contains(t, p.texts("#model-sheet .facts dd"), "a file of yours")
 	p.press(kb.Escape)
 	p.waitIdle()

@@ -164,14 +164,23 @@ func TestCancelWhileListing(t *testing.T) {
 	assert.Empty(t, p.complaints())
 }
 
+// renamedWeights writes a site's tiny weights under another name, "mine", into a file.
+func renamedWeights(t *testing.T, s *site) string {
+	t.Helper()
+	weights, err := os.ReadFile(s.file(s.assets.Weights))
+	require.NoError(t, err)
+	renamed := bytes.Replace(weights, []byte(`"name":"tiny"`), []byte(`"name":"mine"`), 1)
+	require.NotEqual(t, weights, renamed)
+	file := filepath.Join(t.TempDir(), "my weights.safetensors")
+	require.NoError(t, os.WriteFile(file, renamed, 0o600))
+	return file
+}
+
 // TestOwnWeightsAfterReload: answers by weights from a file are not dropped
 // before the person has said which model to go on with.
 func TestOwnWeightsAfterReload(t *testing.T) {
 	s := tinySite(t)
-	weights, err := os.ReadFile(s.file(s.assets.Weights))
-	require.NoError(t, err)
-	mine := filepath.Join(t.TempDir(), "my weights.safetensors")
-	require.NoError(t, os.WriteFile(mine, bytes.Replace(weights, []byte(`"name":"tiny"`), []byte(`"name":"mine"`), 1), 0o600))
+	mine := renamedWeights(t, s)
 	openMine := func(p *page) {
 		t.Helper()
 		p.upload("#weights-file", []string{mine})
@@ -188,7 +197,7 @@ func TestOwnWeightsAfterReload(t *testing.T) {
 	openMine(p)
 	before := p.tiles()
 	p.waitKept(3)
-	_, err = chromedp.Call(p.ctx, cdppage.SetInterceptFileChooserDialog, cdppage.SetInterceptFileChooserDialogParams{Enabled: true})
+	_, err := chromedp.Call(p.ctx, cdppage.SetInterceptFileChooserDialog, cdppage.SetInterceptFileChooserDialogParams{Enabled: true})
 	require.NoError(t, err)
 	answer := func(button int) {
 		t.Helper()
@@ -227,10 +236,7 @@ func TestOwnWeightsAfterReload(t *testing.T) {
 // nothing: decisions and photos stay, as the page is not loaded anew.
 func TestShippedModelAgain(t *testing.T) {
 	s := tinySite(t)
-	weights, err := os.ReadFile(s.file(s.assets.Weights))
-	require.NoError(t, err)
-	mine := filepath.Join(t.TempDir(), "mine.safetensors")
-	require.NoError(t, os.WriteFile(mine, bytes.Replace(weights, []byte(`"name":"tiny"`), []byte(`"name":"mine"`), 1), 0o600))
+	mine := renamedWeights(t, s)
 	p := newPage(t)
 	p.before(`Object.defineProperty(globalThis, "indexedDB", { value: undefined })`)
 	p.view(1400, 900, "light")
