@@ -55,18 +55,26 @@ def held_out(path):
 def _read_shard(job):
     from PIL import Image
     set_name, shard, size = job
-    pixels, rows = [], []
+    pixels, rows, broken = [], [], []
     with tarfile.open(shard) as tar:
         for member in tar:
             if not member.isfile() or not member.name.endswith(".webp"):
                 continue
-            split, category, _ = member.name.split("/", 2)
-            image = Image.open(io.BytesIO(tar.extractfile(member).read()))
+            split, _, rest = member.name.partition("/")
+            category, _, _ = rest.partition("/")
+            if split not in ("train", "test") or "/" not in rest:
+                raise ValueError("%s: member %r is not train/CATEGORY/FILE or test/CATEGORY/FILE" % (shard, member.name))
+            try:
+                image = Image.open(io.BytesIO(tar.extractfile(member).read()))
+                packed = square(image, size)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:  # what Pillow raises
+                broken.append("%s: not an image that Pillow reads (%s)" % (member.name, type(e).__name__))
+                continue
             part = "test" if split == "test" else (
                 "val" if held_out(set_name + "/" + member.name) else "train")
             rows.append((part, [set_name, category, min(image.size), member.name]))
-            pixels.append(square(image, size))
-    return np.stack(pixels), rows
+            pixels.append(packed)
+    return np.array(pixels, np.uint8).reshape(-1, size, size, 3), rows, broken
 
 
 def pack(data_root, out, size=SIZE, workers=2):
@@ -75,17 +83,23 @@ def pack(data_root, out, size=SIZE, workers=2):
             for f in sorted(os.listdir(os.path.join(data_root, s))) if f.endswith(".tar.gz")]
     parts = {"train": ([], []), "val": ([], []), "test": ([], [])}
     with ProcessPoolExecutor(workers) as pool:
-        for (set_name, shard, _), (pixels, rows) in zip(jobs, pool.map(_read_shard, jobs)):
+        for (set_name, shard, _), (pixels, rows, broken) in zip(jobs, pool.map(_read_shard, jobs)):
             print("packed", set_name, os.path.basename(shard), len(rows), flush=True)
+            for line in broken:
+                print("left out", set_name, line, flush=True)
             for part, (arrays, kept) in parts.items():
                 chosen = [i for i, (p, _) in enumerate(rows) if p == part]
                 if chosen:
                     arrays.append(pixels[chosen])
                     kept.extend(rows[i][1] for i in chosen)
     for part, (arrays, kept) in parts.items():
-        np.save(os.path.join(out, part + ".images.npy"), np.concatenate(arrays))
-        with open(os.path.join(out, part + ".rows.json"), "w") as f:
+        images, listed = (os.path.join(out, part + end) for end in (".images.npy", ".rows.json"))
+        with open(images + ".new", "wb") as f:
+            np.save(f, np.concatenate(arrays or [np.zeros((0, size, size, 3), np.uint8)]))
+        with open(listed + ".new", "w") as f:
             json.dump(kept, f)
+        os.replace(images + ".new", images)
+        os.replace(listed + ".new", listed)
         print(part, len(kept), "photos", flush=True)
 
 
@@ -94,6 +108,9 @@ class Photos:
         self.pixels = np.load(os.path.join(folder, part + ".images.npy"), mmap_mode="r")
         with open(os.path.join(folder, part + ".rows.json")) as f:
             self.rows = json.load(f)
+        if len(self.rows) != len(self.pixels):
+            raise ValueError("%s: %d photos in %s.images.npy, %d in %s.rows.json; pack again" % (
+                folder, len(self.pixels), part, len(self.rows), part))
 
     def __len__(self):
         return len(self.rows)

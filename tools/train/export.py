@@ -92,7 +92,10 @@ def preprocessor(side):
 
 def export(model, tokenizer_folder, out, extra=None):
     """extra: {file name: text} written beside the weights."""
+    out = os.path.normpath(out)
     new, old = out + ".new", out + ".old"
+    if os.path.exists(old) and not os.path.exists(out):
+        os.rename(old, out)  # an earlier export ended between its two renames
     for folder in (new, old):
         shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(new)
@@ -111,7 +114,7 @@ def export(model, tokenizer_folder, out, extra=None):
             f.write(text)
     if os.path.exists(out):
         for name in os.listdir(out):
-            if not os.path.exists(os.path.join(new, name)):
+            if os.path.isfile(os.path.join(out, name)) and not os.path.exists(os.path.join(new, name)):
                 shutil.copy(os.path.join(out, name), new)
         os.rename(out, old)
     os.rename(new, out)
@@ -131,10 +134,10 @@ def load(folder):
 
 
 @torch.no_grad()
-def blend(model, start, share):
-    before = start.state_dict()
+def blend(model, began, share):
+    """began: {name: weights} where fine-tuning began; share: how much of what it changed is kept."""
     for name, p in model.named_parameters():
-        p.copy_(before[name].lerp(p, share))
+        p.copy_(began[name].to(p.device).lerp(p, share))
 
 
 @torch.no_grad()

@@ -7,7 +7,6 @@ import os
 import time
 
 import torch
-import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -45,6 +44,7 @@ def parser():
         s.add_argument("--average", type=float, default=average, help="decay of the averaged weights")
         s.add_argument("--seed", type=int, default=1)
         s.add_argument("--bfloat16", action="store_true", help="bfloat16 autocast: faster on some CPUs, slower on others")
+        s.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train: cpu, or one GPU")
         s.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
         if name == "pretrain":
             s.add_argument("--init", help="CLIPModel folder to go on from; its patches may have another size")
@@ -92,7 +92,7 @@ def train_run(a, net, tokens, source=None):
                             warmup=a.warmup, average=a.average, bfloat16=a.bfloat16, save_every=a.save_every, lora=getattr(a, "lora", 0),
                             mix=getattr(a, "mix", 0), foreign=getattr(a, "foreign", 0))
     run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options,
-                    os.path.join(a.work, kind), log, source=source, threads=a.threads)
+                    os.path.join(a.work, kind), log, source=source, threads=a.threads, device=a.device)
     log("%d parameters, %d photos, %d names; %s" % (
         sum(p.numel() for p in net.parameters()), len(run.photos), len(run.bank.names), options))
     last = os.path.join(run.folder, "last.pt")
@@ -118,7 +118,7 @@ def command_pretrain(a):
     if not resumed and not a.init:
         pixels = run.photos.batch(run.sampler.draw(256))
         ids = [tokens.encode(prompt(CATEGORY, c=n)) for n in run.bank.names]
-        train.centre(net, F.interpolate(data.normalise(pixels), (48, 48), mode="area"), model.pad_texts(ids))
+        train.centre(net, data.normalise(pixels, a.size).to(a.device), model.on(a.device, model.pad_texts(ids)))
         run.average = {n: p.detach().clone() for n, p in net.named_parameters()}
     run.loop()
 
@@ -145,12 +145,16 @@ def command_export(a):
     net = export.from_checkpoint(state, a.plain)
     folder = state["source"]
     if a.blend < 1:
-        export.blend(net, export.load(folder), a.blend)
+        if not state["began"]:
+            raise SystemExit("--blend %g: %s is no fine-tuning checkpoint" % (a.blend, a.checkpoint))
+        export.blend(net, state["began"], a.blend)
     tokens, texts = bpe.Bpe.load(folder), load_texts(a)
     photos = data.Photos(os.path.join(a.work, "packed"), "train")
     random = np.random.RandomState(0)
     strings = []
     for c, rationales in texts.pack.items():
+        if not rationales:
+            continue
         r = rationales[random.randint(len(rationales))]
         strings += [prompt(t, c=c, r=r) for t in (CATEGORY, RATIONALE, CONDITIONAL_A, CONDITIONAL_B)]
     strings = [strings[i] for i in random.permutation(len(strings))[:256]]

@@ -52,6 +52,11 @@ def pad_texts(texts, share=True):
     return Tokens(torch.tensor(texts[0][:prefix], dtype=torch.long), ids, ends)
 
 
+def on(device, tokens):
+    """The same Tokens on a device."""
+    return Tokens(*(t.to(device) for t in tokens))
+
+
 def attend(q, k, v, mask):
     """Scaled dot-product attention, [n, heads, tokens, d]; mask is additive or None.
 
@@ -150,7 +155,7 @@ class VisionEmbeddings(nn.Module):
             table = square[0].flatten(1).t()
         x = x + table.to(x.dtype)
         if keep is not None and keep < x.shape[1]:
-            chosen = torch.rand(n, x.shape[1]).topk(keep, 1).indices
+            chosen = torch.rand(n, x.shape[1]).topk(keep, 1).indices.to(x.device)
             x = x.gather(1, chosen[:, :, None].expand(-1, -1, x.shape[2]))
         first = (self.class_embedding + position[0]).expand(n, 1, -1)
         return torch.cat([first.to(x.dtype), x], 1)
@@ -193,7 +198,7 @@ class Text(nn.Module):
         shared, own = len(tokens.prefix), tokens.ids.shape[1]
         if shared + own > self.embeddings.position_embedding.num_embeddings:
             raise ValueError("text of %d tokens is longer than the context" % (shared + own))
-        mask = torch.full((shared + own, shared + own), float("-inf")).triu(1)
+        mask = torch.full((shared + own, shared + own), float("-inf"), device=tokens.ids.device).triu(1)
         y = self.embeddings(tokens.ids, shared)
         x = self.embeddings(tokens.prefix[None], 0) if shared else None
         for layer in self.encoder.layers:
@@ -201,7 +206,7 @@ class Text(nn.Module):
             if shared:
                 x, before = layer(x, mask[:shared, :shared])
             y, _ = layer(y, mask[shared:], before)
-        return self.final_layer_norm(y[torch.arange(len(y)), tokens.ends])
+        return self.final_layer_norm(y[torch.arange(len(y), device=y.device), tokens.ends])
 
 
 @torch.no_grad()

@@ -59,7 +59,7 @@ def read_packs(path):
     for file in sorted(glob.glob(os.path.join(path, "*.json"))) if os.path.isdir(path) else [path]:
         name = os.path.splitext(os.path.basename(file))[0]
         with open(file, encoding="utf-8") as f:
-            packs[name] = json.load(f)["categories"]
+            packs[name] = {c: [rs] if isinstance(rs, str) else rs for c, rs in json.load(f)["categories"].items()}
         for category, rationales in packs[name].items():
             other = first.setdefault(category, name)
             if packs[other][category] != rationales:
@@ -72,8 +72,8 @@ class Texts:
         with open(os.path.join(data_root, "rationales", "clean.json"), encoding="utf-8") as f:
             collected = json.load(f)
         mapping = {}
-        packs = read_packs(labels) if labels and os.path.exists(labels) else {}
-        if category_map and os.path.exists(category_map):
+        packs = read_packs(labels) if labels else {}
+        if category_map:
             with open(category_map, encoding="utf-8") as f:
                 mapping = json.load(f)
         self.packs = {name: sorted(filter(allowed, pack)) for name, pack in packs.items()}

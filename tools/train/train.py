@@ -2,7 +2,7 @@
 
 Contract
   Run(texts, photos, bpe, model, options)   one training run; run.loop() trains to its end and saves.
-  Options                                   everything that shapes a run; the defaults made weights/ecor-mini.
+  Options                                   everything that shapes a run; the model card has those of weights/ecor-mini.
 
 A step of `pretrain` sums
   - two cross entropies of the photo against category prompts: among its own set's names, and among everyday
@@ -28,8 +28,9 @@ import numpy as np
 import torch
 
 from . import data, labelsets, lora, losses, muon, prompts
+from .blocked import allowed
 from .export import read_checkpoint
-from .model import pad_texts
+from .model import on, pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
 Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
@@ -57,10 +58,17 @@ def centre(model, pixels, tokens):
 
 
 class Run:
-    def __init__(self, texts, photos, bpe, model, options, folder, log=print, source=None, threads=1):
+    def __init__(self, texts, photos, bpe, model, options, folder, log=print, source=None, threads=1, device="cpu"):
         self.texts, self.photos, self.bpe, self.model, self.o, self.folder = texts, photos, bpe, model, options, folder
-        self.log, self.source, self.threads = log, source, threads
+        self.log, self.source, self.threads, self.device = log, source, threads, torch.device(device)
+        model.to(self.device)
+        # Where fine-tuning begins: export --blend mixes with it.
+        self.began = None if options.kind == "pretrain" else {n: p.detach().clone() for n, p in model.named_parameters()}
         self.row_class = np.array([texts.index[s, c] for s, c, _, _ in photos.rows])
+        for c in sorted(set(self.row_class.tolist())):
+            if not allowed(texts.classes[c].names[0]):
+                raise ValueError("category %r of %s: its name is one that is never trained on (see blocked.py)" % (
+                    texts.classes[c].names[0], texts.classes[c].set))
         self.bank = prompts.NameBank(texts, self.row_class.tolist())
         self.others = {}
         for c in sorted(set(self.row_class.tolist())):
@@ -84,7 +92,8 @@ class Run:
         return {"model": self.model.state_dict(), "average": self.average, "optimizers": [x.state_dict() for x in self.optimizers],
                 "step": self.step, "seconds": self.seconds, "sampler": self.sampler.state(),
                 "random": self.random.get_state(), "groups": self.groups.get_state(), "torch_random": self.torch_random.get_state(),
-                "torch_global": torch.get_rng_state(), "config": self.model.config, "lora": self.o.lora, "source": self.source}
+                "torch_global": torch.get_rng_state(), "config": self.model.config, "lora": self.o.lora, "source": self.source,
+                "began": self.began, "options": self.o._asdict()}
 
     def save(self, name="last.pt"):
         os.makedirs(self.folder, exist_ok=True)
@@ -94,8 +103,14 @@ class Run:
 
     def restore(self, path):
         state = read_checkpoint(path)
+        for name, now in self.o._asdict().items():
+            before = state["options"][name]
+            if before != now and name != "save_every":
+                raise ValueError("%s: that run has %s %r, not %r; go on with the same options, or in another folder" % (
+                    path, name, before, now))
         self.model.load_state_dict(state["model"])
-        self.average = state["average"]
+        self.average = {n: p.to(self.device) for n, p in state["average"].items()}
+        self.began = state["began"]
         for x, saved in zip(self.optimizers, state["optimizers"]):
             x.load_state_dict(saved)
         self.step, self.seconds = state["step"], state["seconds"]
@@ -122,13 +137,13 @@ class Run:
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         cut = len(ids) * 3 // 4
         groups = [g for g in (order[:cut // 2], order[cut // 2:cut], order[cut:]) if g] if len(ids) > 96 else [order]
-        vectors = torch.cat([self.model.text(pad_texts([ids[i] for i in g])) for g in groups])
+        vectors = torch.cat([self.model.text(on(self.device, pad_texts([ids[i] for i in g]))) for g in groups])
         back = torch.tensor([i for g in groups for i in g]).argsort()
         return vectors[back]
 
     def logits(self, images, strings, scale):
         vectors = self.encode(strings)
-        with torch.autocast("cpu", enabled=False):  # logits need more than bfloat16's three digits
+        with torch.autocast(self.device.type, enabled=False):  # logits need more than bfloat16's three digits
             return scale.float() * images.float() @ vectors.float().t()
 
     def names_loss(self, images, classes, scale, other, weight):
@@ -141,8 +156,9 @@ class Run:
         logits = self.logits(images, [prompt(template, c=n) for n in names], scale)
         loss = 0
         for c, w in ((classes, weight), (classes[other], 1 - weight)) if self.o.mix else ((classes, None),):
-            loss = (loss + losses.among(logits, at[bank.own[c]], bank.siblings[c][:, chosen], 0.05, w)
-                    + losses.among(logits, at[bank.common[c]], bank.rivals[c][:, chosen], 0.05, w))
+            w = None if w is None else w.to(self.device)
+            for target, allowed_names in ((bank.own[c], bank.siblings[c]), (bank.common[c], bank.rivals[c])):
+                loss = loss + losses.among(logits, at[target].to(self.device), allowed_names[:, chosen].to(self.device), 0.05, w)
         return loss
 
     def rationale_loss(self, images, classes, scale):
@@ -153,7 +169,7 @@ class Run:
         if not pairs:
             return images.sum() * 0
         logits = self.logits(images, [prompt(template, r=r) for _, r in pairs], scale)
-        return losses.multi_positive(logits, positive)
+        return losses.multi_positive(logits, positive.to(self.device))
 
     def conditional_loss(self, images, classes, scale, negatives):
         pairs, positive, target, same = prompts.conditional_batch(
@@ -162,7 +178,8 @@ class Run:
         if not pairs:
             return images.sum() * 0
         logits = self.logits(images, [prompt(template, c=c, r=r) for c, r in pairs], scale)
-        return (losses.multi_positive(logits, positive) + losses.among(logits, target, same)) / 2
+        return (losses.multi_positive(logits, positive.to(self.device))
+                + losses.among(logits, target.to(self.device), same.to(self.device))) / 2
 
     def stage1_loss(self, images, batch, labels, scale):
         """CLIP loss with rationale prompts: those of the batch and others of its label set."""
@@ -171,7 +188,7 @@ class Run:
         listed = sorted(drawn | {rest[i] for i in self.random.permutation(len(rest))[:max(0, RATIONALES - len(drawn))]})
         true = [set(labels.rationales[c]) for c in batch.category]
         positive = torch.tensor([[r in t for r in listed] for t in true])
-        return losses.multi_positive(self.logits(images, [prompt(RATIONALE, r=r) for r in listed], scale), positive)
+        return losses.multi_positive(self.logits(images, [prompt(RATIONALE, r=r) for r in listed], scale), positive.to(self.device))
 
     def stage2_loss(self, images, batch, labels, scale):
         """CLIP loss with conditional prompts. A photo is compared with its label set's categories under its group's
@@ -183,17 +200,18 @@ class Run:
             true = batch.category[mine]
             chosen = labels.rivals(r, true.tolist(), RIVALS, self.random)
             texts = self.encode([prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c in chosen])
-            with torch.autocast("cpu", enabled=False):
+            with torch.autocast(self.device.type, enabled=False):
                 logits = scale.float() * images[mine].float() @ texts.float().t()
             at = {c: i for i, c in enumerate(chosen)}
-            target = torch.tensor([at[c] for c in true])
-            rows = rows + losses.among(logits, target, torch.from_numpy(labels.compared(true, chosen))) / len(batch.rationales)
+            target = torch.tensor([at[c] for c in true], device=self.device)
+            compared = torch.from_numpy(labels.compared(true, chosen)).to(self.device)
+            rows = rows + losses.among(logits, target, compared) / len(batch.rationales)
             for c in sorted(set(true)):
                 pairs.append((c, r))
                 vectors.append(texts[at[c]])
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(self.device.type, enabled=False):
             logits = scale.float() * torch.stack(vectors).float() @ images.float().t()
-        return (rows + losses.rows(logits, labels_fit(pairs, batch, labels).t())) / 2
+        return (rows + losses.rows(logits, labels_fit(pairs, batch, labels).t().to(self.device))) / 2
 
     def caption_loss(self, images, batch, labels, scale):
         """Plain CLIP loss: captions of category and rationale, those of other photos as negatives."""
@@ -203,7 +221,7 @@ class Run:
             pairs.add((c, r if r in own else own[self.random.randint(len(own))]))
         pairs = sorted(pairs)
         strings = [prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c, r in pairs]
-        return losses.multi_positive(self.logits(images, strings, scale), labels_fit(pairs, batch, labels))
+        return losses.multi_positive(self.logits(images, strings, scale), labels_fit(pairs, batch, labels).to(self.device))
 
     def one_step(self):
         o = self.o
@@ -224,8 +242,8 @@ class Run:
         for group in (g for x in self.optimizers for g in x.param_groups):
             group["lr"] = group["share"] * self.rate()
         self.model.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=o.bfloat16):
-            images = self.model.image(pixels, keep)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=o.bfloat16):
+            images = self.model.image(pixels.to(self.device), keep)
             scale = self.model.scale()
             names = self.names_loss(images, classes, scale, other, weight)
             images, classes = images[:plain], classes[:plain]

@@ -85,6 +85,24 @@ class ModelTest(unittest.TestCase):
         self.assertEqual(here.shape, (2, 3, 32, 32))
         self.assertTrue(torch.allclose(here, data.normalise(pixels)[..., :32, :32], atol=1e-5))
 
+    def test_export_into_a_folder_with_a_slash_and_folders(self):
+        with tempfile.TemporaryDirectory() as root:
+            out = os.path.join(root, "out")
+            os.makedirs(os.path.join(out, "notes"))
+            with open(os.path.join(out, "LICENSE"), "w") as f:
+                f.write("terms")
+            export.export(self.net, root, out + "/")
+            self.assertEqual(sorted(os.listdir(root)), ["out"])
+            self.assertEqual(sorted(os.listdir(out)), ["LICENSE", "config.json", "model.safetensors", "preprocessor_config.json"])
+
+    def test_export_finds_what_an_interrupted_one_left(self):
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.join(root, "out.old"))
+            with open(os.path.join(root, "out.old", "LICENSE"), "w") as f:
+                f.write("terms")
+            export.export(self.net, root, os.path.join(root, "out"))
+            self.assertIn("LICENSE", os.listdir(os.path.join(root, "out")))
+
     def test_export_and_load(self):
         with tempfile.TemporaryDirectory() as root:
             out = os.path.join(root, "out")
@@ -119,7 +137,7 @@ class ModelTest(unittest.TestCase):
         for share in (0, 0.25, 1):
             net = model.Clip(self.net.config)
             net.load_state_dict(trained.state_dict())
-            export.blend(net, start, share)
+            export.blend(net, start.state_dict(), share)
             for name, p in net.state_dict().items():
                 want = (1 - share) * start.state_dict()[name] + share * trained.state_dict()[name]
                 self.assertLess((p - want).abs().max().item(), 1e-6, (name, share))
@@ -189,21 +207,50 @@ class RunTest(unittest.TestCase):
                 self.assertTrue(torch.equal(v, old), k)
 
     def test_resumed_run_equals_uninterrupted_run(self):
-        whole = self.run_of("pretrain", 6)
-        for _ in range(6):
-            whole.one_step()
-        first = self.run_of("pretrain", 6)
-        for _ in range(3):
-            first.one_step()
+        for kind, more in (("pretrain", {"mix": 0.5}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4})):
+            whole = self.run_of(kind, 6, **more)
+            for _ in range(6):
+                whole.one_step()
+            first = self.run_of(kind, 6, **more)
+            for _ in range(3):
+                first.one_step()
+            first.save()
+            second = self.run_of(kind, 6, **more)
+            second.restore(os.path.join(second.folder, "last.pt"))
+            for _ in range(3):
+                second.one_step()
+            for (n, a), b in zip(whole.model.state_dict().items(), second.model.state_dict().values()):
+                self.assertTrue(torch.equal(a, b), (kind, n))
+            for n, a in whole.average.items():
+                self.assertTrue(torch.equal(a, second.average[n]), (kind, n))
+
+    def test_run_with_other_options_is_not_resumed(self):
+        first = self.run_of("ecor", 6)
+        first.one_step()
         first.save()
-        second = self.run_of("pretrain", 6)
-        second.restore(os.path.join(second.folder, "last.pt"))
-        for _ in range(3):
-            second.one_step()
-        for (n, a), b in zip(whole.model.state_dict().items(), second.model.state_dict().values()):
-            self.assertTrue(torch.equal(a, b), n)
-        for n, a in whole.average.items():
-            self.assertTrue(torch.equal(a, second.average[n]), n)
+        with self.assertRaisesRegex(ValueError, "steps 6, not 7"):
+            self.run_of("ecor", 7).restore(os.path.join(first.folder, "last.pt"))
+
+    def test_blend_begins_where_fine_tuning_did(self):
+        """It began at the tokenizer's folder, which need not hold any weights."""
+        run = self.run_of("ecor", 3)
+        began = {n: p.detach().clone() for n, p in run.model.named_parameters()}
+        run.loop()
+        state = export.read_checkpoint(os.path.join(run.folder, "last.pt"))
+        for n, p in began.items():
+            self.assertTrue(torch.equal(state["began"][n], p), n)
+        net = export.from_checkpoint(state)
+        export.blend(net, state["began"], 0)
+        self.assertTrue(all(torch.equal(p, began[n]) for n, p in net.named_parameters()))
+        run = self.run_of("pretrain", 1)
+        run.loop()
+        self.assertIsNone(export.read_checkpoint(os.path.join(run.folder, "last.pt"))["began"])
+
+    def test_names_that_are_never_trained_on(self):
+        k = self.texts.classes[self.texts.index[tuple(self.photos.rows[0][:2])]]
+        k.names[0] = "buddha"
+        with self.assertRaisesRegex(ValueError, "'buddha' of cifar10"):
+            self.run_of("pretrain", 1)
 
     def test_loop_saves(self):
         run = self.run_of("ecor", 2)
