@@ -67,7 +67,12 @@ func compare(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(*jsonFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(comparisons) }); err != nil {
+	out, err := create(*jsonFile)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	if err := out.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(comparisons) }); err != nil {
 		return err
 	}
 	return report.WriteComparisons(stdout, comparisons)

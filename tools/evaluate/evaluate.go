@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ecor-clip/ecor/core/explain"
@@ -28,10 +29,21 @@ func evaluate(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	sets, err := findSets(o, texts)
+	sets, failed, err := findSets(o, texts)
 	if err != nil {
 		return err
 	}
+	// A file that cannot be written is known before the work, not after it.
+	jsonFile, err := create(o.jsonFile)
+	if err != nil {
+		return err
+	}
+	defer jsonFile.discard()
+	csvFile, err := create(o.csvFile)
+	if err != nil {
+		return err
+	}
+	defer csvFile.discard()
 	run := &report.Run{Split: o.split, Limit: o.limit, Rationales: string(o.source)}
 	m, check, closeModel, err := openModel(ctx, o, run)
 	if err != nil {
@@ -46,7 +58,6 @@ func evaluate(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 	if err := run.WriteHead(stdout); err != nil {
 		return err
 	}
-	var failed []error
 	for _, s := range sets {
 		results, err := e.set(ctx, s)
 		if err != nil {
@@ -64,7 +75,7 @@ func evaluate(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 		}
 	}
 	run.Finish()
-	failed = append(failed, run.WriteMean(stdout), writeFile(o.jsonFile, run.WriteJSON), writeFile(o.csvFile, run.WriteCSV))
+	failed = append(failed, run.WriteMean(stdout), jsonFile.write(run.WriteJSON), csvFile.write(run.WriteCSV))
 	return errors.Join(failed...)
 }
 
@@ -99,6 +110,9 @@ func (e *evaluation) set(ctx context.Context, s *set) ([]*report.Set, error) {
 	p.End()
 	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(failed, nil) && len(failed) > 0 {
+		return nil, fmt.Errorf("none of %d photos can be read, the first: %w", len(failed), failed[0])
 	}
 	banks, err := e.banks(ctx, s)
 	if err != nil {

@@ -65,15 +65,40 @@ func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
 }
 
-// writeFile writes what write gives to a new file at path, and nothing where
-// path is empty.
-func writeFile(path string, write func(io.Writer) error) error {
+// An output is a file that takes its name when it is whole; nil for none.
+type output struct {
+	file *os.File
+	path string
+}
+
+// create begins a file, none where path is empty.
+func create(path string) (*output, error) {
 	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Create(path + ".new")
+	if err != nil {
+		return nil, err
+	}
+	return &output{f, path}, nil
+}
+
+// write writes what write gives and puts the file in the place of an older one.
+func (o *output) write(write func(io.Writer) error) error {
+	if o == nil {
 		return nil
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
+	err := errors.Join(write(o.file), o.file.Close())
+	if err == nil {
+		err = os.Rename(o.file.Name(), o.path)
 	}
-	return errors.Join(write(f), f.Close())
+	return err
+}
+
+// discard removes what write has not finished.
+func (o *output) discard() {
+	if o != nil {
+		o.file.Close()
+		os.Remove(o.path + ".new")
+	}
 }

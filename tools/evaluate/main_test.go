@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -298,6 +299,65 @@ func TestOneSetFails(t *testing.T) {
 	r, err := report.Read(p.path("r.json"))
 	require.NoError(t, err)
 	assert.Len(t, r.Sets, 1)
+}
+
+// TestSetsThatCannotBeOpened leave the others as they are, and none is scored twice.
+func TestSetsThatCannotBeOpened(t *testing.T) {
+	p := newProject(t)
+	require.NoError(t, os.Remove(p.path("data/toys/categories.tsv")))
+	code, out, errs := p.run(t, "-data", p.path("data"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, errs, "evaluate: set toys: ")
+	assert.Contains(t, out, "photos as everyday: 2 photos")
+	code, _, errs = p.run(t, p.path("mine"), p.path("data/../mine"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, errs, `two sets are called "mine"`)
+}
+
+// TestOutputFiles: a file that cannot be written is refused before the work, and
+// an older one stays until the new one is whole.
+func TestOutputFiles(t *testing.T) {
+	p := newProject(t)
+	code, out, errs := p.run(t, "-data", p.path("data"), "-json", p.path("absent/r.json"))
+	assert.Equal(t, exitFailed, code)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, "absent/r.json")
+
+	p.write(t, "r.json", []byte("an older run"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	args := []string{"-module", p.module, "-weights", tinyWeights, "-texts", p.path("train"), "-labels", p.path("labels"), "-data", p.path("data"), "-json", p.path("r.json")}
+	assert.Equal(t, exitInterrupted, run(ctx, args, new(bytes.Buffer), new(bytes.Buffer)))
+	text, err := os.ReadFile(p.path("r.json"))
+	require.NoError(t, err)
+	assert.Equal(t, "an older run", string(text))
+	assert.NoFileExists(t, p.path("r.json.new"))
+}
+
+// TestNoReadablePhoto: a set of which no photo can be read has no result.
+func TestNoReadablePhoto(t *testing.T) {
+	p := newProject(t)
+	p.write(t, "broken/cat/a.jpg", []byte("no photo"))
+	p.write(t, "broken/dog/b.jpg", nil)
+	code, out, errs := p.run(t, p.path("broken"), p.path("mine"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, errs, "set broken: none of 2 photos can be read, the first: ")
+	assert.NotContains(t, out, "broken: ")
+	assert.Contains(t, out, "mine: ")
+}
+
+// nothing is an engine whose embeddings are no numbers.
+type nothing struct{ score.Engine }
+
+func (nothing) EmbedImage(context.Context, image.Image) ([]float32, error) {
+	return []float32{1, float32(math.NaN())}, nil
+}
+
+// TestEngineWithoutNumbers: NaN is no answer that could be right.
+func TestEngineWithoutNumbers(t *testing.T) {
+	m := &score.Model{Engine: nothing{}, Workers: 2, Dim: 2}
+	_, _, err := m.Images(t.Context(), generated{t, 5}, photos.Spread(0, 5), func(int) {})
+	assert.EqualError(t, err, "the engine's embedding of a photo has NaN at 1")
 }
 
 // generated is a set of photos that are made when they are read.

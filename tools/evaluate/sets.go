@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,18 +32,19 @@ type set struct {
 	tasks  []*labels.Task
 }
 
-// findSets returns the sets of the command line.
-func findSets(o *options, t *labels.Texts) ([]*set, error) {
-	var out []*set
+// findSets returns the sets of the command line, and why some of them cannot be
+// opened.
+func findSets(o *options, t *labels.Texts) (out []*set, failed []error, err error) {
 	if o.data != "" && (len(o.sets) > 0 || len(o.folders) == 0) {
 		names, err := setNames(o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, name := range names {
 			s, err := openSet(o, t, name)
 			if err != nil {
-				return nil, fmt.Errorf("set %s: %w", name, err)
+				failed = append(failed, fmt.Errorf("set %s: %w", name, err))
+				continue
 			}
 			out = append(out, s)
 		}
@@ -50,12 +52,24 @@ func findSets(o *options, t *labels.Texts) ([]*set, error) {
 	for _, dir := range o.folders {
 		f, err := photos.Folder(dir)
 		if err != nil {
-			return nil, err
+			failed = append(failed, err)
+			continue
 		}
 		name := filepath.Base(filepath.Clean(dir))
 		out = append(out, &set{name, f, []*labels.Task{t.Folder(name, f.Categories())}})
 	}
-	return out, nil
+	// Reports and compare know a set by its name.
+	seen := map[string]bool{}
+	for _, s := range out {
+		if seen[s.name] {
+			return nil, nil, fmt.Errorf("two sets are called %q", s.name)
+		}
+		seen[s.name] = true
+	}
+	if len(out) == 0 {
+		return nil, nil, errors.Join(failed...)
+	}
+	return out, failed, nil
 }
 
 // setNames returns the sets asked for, or all that are there.

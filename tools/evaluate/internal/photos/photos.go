@@ -149,7 +149,8 @@ func readAll(r io.Reader) ([]byte, error) {
 // Files is a list of photo files below Dir.
 type Files struct {
 	Dir    string
-	Photos []Photo // Name is the path below Dir
+	Photos []Photo  // Name is the path below Dir
+	empty  []string // categories without photos
 }
 
 // Folder returns the photos of a folder of categories: those at any depth
@@ -168,6 +169,9 @@ func Folder(dir string) (*Files, error) {
 		}
 		paths, err := photo.Expand([]string{filepath.Join(dir, e.Name())})
 		errs = append(errs, err)
+		if len(paths) == 0 {
+			f.empty = append(f.empty, e.Name())
+		}
 		for _, path := range paths {
 			name, err := filepath.Rel(dir, path)
 			if err != nil {
@@ -203,9 +207,10 @@ func Indexed(dir string) (*Files, error) {
 	return f, nil
 }
 
-// Categories returns the categories in the order of their names.
+// Categories returns the categories in the order of their names, those without
+// photos, too.
 func (f *Files) Categories() []string {
-	var out []string
+	out := slices.Clone(f.empty)
 	for _, p := range f.Photos {
 		out = append(out, p.Category)
 	}

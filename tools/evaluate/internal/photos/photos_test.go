@@ -104,7 +104,7 @@ func TestFolder(t *testing.T) {
 	f, err := Folder(dir)
 	require.NoError(t, err)
 	assert.Equal(t, []Photo{{"cat/deep/down/c.webp", "cat"}, {"night owl/a.PNG", "night owl"}, {"night owl/b.jpg", "night owl"}}, f.Photos)
-	assert.Equal(t, []string{"cat", "night owl"}, f.Categories())
+	assert.Equal(t, []string{"cat", "empty", "night owl"}, f.Categories())
 	assert.Equal(t, map[int]string{1: "night owl/a.PNG"}, read(t, f, 1))
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "night owl/a.PNG")))

@@ -3,6 +3,8 @@ package score
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"image"
 	"sync"
 
 	"github.com/ecor-clip/ecor/tools/evaluate/internal/photos"
@@ -10,8 +12,9 @@ import (
 )
 
 // Images embeds the numbered photos of a set. Embedding i, (len(numbers), dim),
-// is that of photo numbers[i]; failed[i] says why there is none. At any time
-// only as many photos as there are workers, and one more, are held.
+// is that of photo numbers[i]; failed[i] says why the photo cannot be read. An
+// engine that fails, or that gives no numbers, ends it with an error. At any
+// time only as many photos as there are workers, and one more, are held.
 func (m *Model) Images(ctx context.Context, set photos.Set, numbers []int, done func(int)) (embeddings []float32, failed []error, err error) {
 	type item struct {
 		at   int
@@ -19,16 +22,18 @@ func (m *Model) Images(ctx context.Context, set photos.Set, numbers []int, done 
 	}
 	embeddings = make([]float32, len(numbers)*m.Dim)
 	failed = make([]error, len(numbers))
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	items := make(chan item)
 	var group sync.WaitGroup
 	for range m.Workers {
 		group.Go(func() {
 			for it := range items {
-				v, err := m.image(ctx, it.data)
+				img, err := photo.Decode(bytes.NewReader(it.data))
 				if err != nil {
 					failed[it.at] = err
-				} else {
-					copy(embeddings[it.at*m.Dim:], v)
+				} else if err := m.embed(ctx, img, embeddings[it.at*m.Dim:][:m.Dim]); err != nil {
+					fail(err)
 				}
 				done(1)
 			}
@@ -48,15 +53,21 @@ func (m *Model) Images(ctx context.Context, set photos.Set, numbers []int, done 
 	close(items)
 	group.Wait()
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	return embeddings, failed, err
 }
 
-func (m *Model) image(ctx context.Context, data []byte) ([]float32, error) {
-	img, err := photo.Decode(bytes.NewReader(data))
+func (m *Model) embed(ctx context.Context, img image.Image, to []float32) error {
+	v, err := m.EmbedImage(ctx, img)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return m.EmbedImage(ctx, img)
+	for i, x := range v {
+		if x-x != 0 {
+			return fmt.Errorf("the engine's embedding of a photo has %v at %d", x, i)
+		}
+	}
+	copy(to, v)
+	return nil
 }
