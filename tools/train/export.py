@@ -25,6 +25,13 @@ from . import lora
 from .data import MEAN, STD, normalise
 from .model import Clip, pad_texts
 
+# CLIPConfig's, of transformers.
+DEFAULTS = {
+    "vision_config": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+                      "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "image_size": 224, "patch_size": 32, "num_channels": 3},
+    "text_config": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 8,
+                    "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "vocab_size": 49408, "max_position_embeddings": 77},
+}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
 KINDS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "U8": np.uint8, "I8": np.int8, "I32": np.int32, "I64": np.int64}
 
@@ -121,13 +128,24 @@ def export(model, tokenizer_folder, out, extra=None):
     shutil.rmtree(old, ignore_errors=True)
 
 
+def read_config(path):
+    """config.json of a CLIPModel, with the values of CLIPConfig that it leaves out. Where an early one has a tower
+    twice, transformers takes the one that it calls a dict.
+    """
+    with open(path, encoding="utf-8") as f:
+        config = dict({"projection_dim": 512}, **json.load(f))
+    for part, defaults in DEFAULTS.items():
+        early = config.pop(part + "_dict", None)
+        config[part] = dict(defaults, **(early or config.get(part) or {}))
+    return config
+
+
 def load(folder):
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
-        config = json.load(f)
-    for part in ("vision_config", "text_config"):  # old configs leave out what equals the library's defaults
-        config[part].setdefault("hidden_act", "quick_gelu")
-    model = Clip(config)
-    tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
+    model = Clip(read_config(os.path.join(folder, "config.json")))
+    weights = os.path.join(folder, "model.safetensors")
+    if not os.path.exists(weights):
+        raise ValueError("%s: there is no model.safetensors; weights in several files or in another format are not read" % folder)
+    tensors = read_safetensors(weights)
     state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in tensors.items() if not k.endswith("position_ids")}
     model.load_state_dict(state)
     return model

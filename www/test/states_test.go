@@ -847,6 +847,7 @@ func TestNoSpaceLeft(t *testing.T) {
 	assert.Contains(t, before[2], "because")
 	p.press("k", "f")
 	p.choose(writePhoto(t, t.TempDir(), "more.png", "forest", 200, 100))
+	p.waitTiles(4)
 	assert.Contains(t, p.tiles()[3], "because", "the page goes on")
 	assert.Len(t, p.texts(".message[data-kind=problem]"), 1, "it is said once")
 	p.save("said")

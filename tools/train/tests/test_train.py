@@ -103,6 +103,20 @@ class ModelTest(unittest.TestCase):
             export.export(self.net, root, os.path.join(root, "out"))
             self.assertIn("LICENSE", os.listdir(os.path.join(root, "out")))
 
+    def test_config_that_leaves_out_defaults(self):
+        with tempfile.TemporaryDirectory() as root:
+            path = os.path.join(root, "config.json")
+            with open(path, "w") as f:
+                json.dump({"vision_config": {"patch_size": 16}, "text_config": {"hidden_size": 7}, "text_config_dict": {"num_hidden_layers": 3}}, f)
+            c = export.read_config(path)
+            self.assertEqual((c["projection_dim"], c["vision_config"]["patch_size"], c["vision_config"]["hidden_size"]), (512, 16, 768))
+            self.assertEqual((c["text_config"]["hidden_size"], c["text_config"]["num_hidden_layers"]), (512, 3))
+            self.assertNotIn("text_config_dict", c)
+            with open(path, "w") as f:
+                json.dump(self.net.config, f)
+            with self.assertRaisesRegex(ValueError, "there is no model.safetensors"):
+                export.load(root)
+
     def test_export_and_load(self):
         with tempfile.TemporaryDirectory() as root:
             out = os.path.join(root, "out")
