@@ -66,7 +66,6 @@ let session: Session | undefined;
 let runner: Runner | undefined;
 let active = 0; // id of the photo in hand, 0 where there is none
 let place = 0; // where it stands in the view
-const bringing = new Set<symbol>(); // calls of bring that have not ended and were not cancelled
 let answerModel: (() => void) | undefined; // takes away the question which model to use
 
 const help = new Help(() => session?.setSettings({ advances: help.advances, singleKeys: help.singleKeys }));
@@ -314,9 +313,6 @@ async function bringLoose(pictures: readonly File[]): Promise<void> {
 
 /** Brings files into the review. */
 async function bring(files: Iterable<NewItem> | AsyncIterable<NewItem>): Promise<void> {
-  const call = Symbol();
-  bringing.add(call);
-  showStage();
   try {
     await open;
     if (ending.signal.aborted) {
@@ -347,9 +343,6 @@ async function bring(files: Iterable<NewItem> | AsyncIterable<NewItem>): Promise
     }
   } catch (e) {
     messages.problem(strings.intake.failed((e as Error).message));
-  } finally {
-    bringing.delete(call);
-    showStage();
   }
 }
 
@@ -468,9 +461,7 @@ async function useLabels(pack: Pack) {
 
 function cancel(): void {
   const listing = intake.stop();
-  bringing.clear();
   const ids = runner?.cancel() ?? [];
-  showStage();
   messages.tell(strings.queue.cancelled(ids.length, listing), { name: strings.queue.again, run: () => runner?.retry(ids) });
   focusPhotos();
 }
@@ -504,7 +495,6 @@ function removeNow(): void {
 
 function removeAll(): void {
   intake.stop();
-  bringing.clear();
   runner?.cancel();
   review.clear();
   session?.forgetFolders();
@@ -522,7 +512,7 @@ function focusPhotos(): void {
 }
 
 function isBusy(): boolean {
-  return bringing.size > 0 || (runner?.busy ?? false) || review.toClassify.size > 0 || review.toScore.size > 0;
+  return (runner?.busy ?? false) || review.toClassify.size > 0 || review.toScore.size > 0;
 }
 
 /** Draws what is in view, and says that all is done only when it can be seen. */
