@@ -99,6 +99,6 @@ func (o *output) write(write func(io.Writer) error) error {
 func (o *output) discard() {
 	if o != nil {
 		o.file.Close()
-		os.Remove(o.path + ".new")
+		os.Remove(o.file.Name())
 	}
 }

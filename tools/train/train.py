@@ -65,13 +65,12 @@ class Run:
         # Where fine-tuning begins: export --blend mixes with it.
         self.began = None if options.kind == "pretrain" else {n: p.detach().clone() for n, p in model.named_parameters()}
         self.row_class = np.array([texts.index[s, c] for s, c, _, _ in photos.rows])
+        self.bank = prompts.NameBank(texts, self.row_class.tolist())
+        self.others = {}
         for c in sorted(set(self.row_class.tolist())):
             if not allowed(texts.classes[c].names[0]):
                 raise ValueError("category %r of %s: its name is one that is never trained on (see blocked.py)" % (
                     texts.classes[c].names[0], texts.classes[c].set))
-        self.bank = prompts.NameBank(texts, self.row_class.tolist())
-        self.others = {}
-        for c in sorted(set(self.row_class.tolist())):
             self.others.setdefault(texts.classes[c].set, []).append(c)
         if options.lora:
             lora.attach(model, options.lora)

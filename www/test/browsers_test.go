@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/ecor-clip/ecor/www/site/static"
 )
 
 // TestFirefox visits the page with Firefox.
@@ -42,9 +40,7 @@ func TestWebKit(t *testing.T) {
 // bitsAndPixels holds another browser to wazero's answers and to Go's decoders.
 func bitsAndPixels(r *remote, s *site) {
 	r.navigate(s.URL + "/style.css") // a document of the site without the page's scripts
-	script, err := static.Bundle("hooks.ts", nil)
-	require.NoError(r.t, err)
-	r.do(string(script) + "; window.hooks = globalThis.hooks")
+	hook(r)
 	sameBits(r, s, s.assets.Module)
 	if relaxed := call[bool](r, "relaxedIsExact"); relaxed {
 		sameBits(r, s, s.assets.Relaxed)

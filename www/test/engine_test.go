@@ -34,11 +34,11 @@ import (
 )
 
 // hook makes the tests' hooks available in the page.
-func (p *page) hook() {
-	p.t.Helper()
+func hook(w window) {
+	w.testing().Helper()
 	script, err := static.Bundle("hooks.ts", nil)
-	require.NoError(p.t, err)
-	p.do(string(script))
+	require.NoError(w.testing(), err)
+	w.do(string(script))
 }
 
 // call calls one of the hooks.
@@ -68,7 +68,7 @@ func readJSON(t *testing.T, file string, into any) {
 
 func TestCodec(t *testing.T) {
 	p := newPage(t)
-	p.hook()
+	hook(p)
 	vectors := filepath.Join(root, "wasm", "wire", "testdata")
 
 	var good []struct {
@@ -93,7 +93,7 @@ func TestCodec(t *testing.T) {
 // TestLabelPacks holds the page's reader to the verdicts of the host's.
 func TestLabelPacks(t *testing.T) {
 	p := newPage(t)
-	p.hook()
+	hook(p)
 	everyday, err := os.ReadFile(filepath.Join(root, "weights", "labels", "everyday.json"))
 	require.NoError(t, err)
 	with := func(categories string) string {
@@ -153,7 +153,7 @@ func numbered(n int) string {
 // TestHeaders reads the sizes of real files and of made-up headers.
 func TestHeaders(t *testing.T) {
 	p := newPage(t)
-	p.hook()
+	hook(p)
 	dir := t.TempDir()
 	read := func(name string) []byte {
 		b, err := os.ReadFile(writePhoto(t, dir, name, "sunset", 40, 30))
@@ -198,7 +198,7 @@ func TestHeaders(t *testing.T) {
 // TestSHA256 hashes data of many lengths, in pieces, as Go does.
 func TestSHA256(t *testing.T) {
 	p := newPage(t)
-	p.hook()
+	hook(p)
 	random := rand.NewChaCha8([32]byte{7})
 	for _, n := range []int{0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000, 300_000} {
 		data := make([]byte, n)
@@ -246,7 +246,7 @@ func pngHeader(width, height uint32) []byte {
 func TestPixels(t *testing.T) {
 	p := newPage(t)
 	p.open(tinySite(t).URL)
-	p.hook()
+	hook(p)
 	require.True(t, call[bool](p, "framesKeepPixels"))
 	samePixels(p)
 }
@@ -323,7 +323,7 @@ func difference(a image.Image, b *image.NRGBA) float64 {
 func TestRequestsWithoutWorkerStart(t *testing.T) {
 	p := newPage(t)
 	p.run(chromedp.Navigate(tinySite(t).URL))
-	p.hook()
+	hook(p)
 	for name, c := range map[string]struct {
 		path, want string
 		entry      map[string]float64
@@ -348,7 +348,7 @@ func TestRequestsWithoutWorkerStart(t *testing.T) {
 func TestRelaxedIsExact(t *testing.T) {
 	p := newPage(t)
 	p.run(chromedp.Navigate(tinySite(t).URL))
-	p.hook()
+	hook(p)
 	assert.True(t, call[bool](p, "relaxedIsExact"))
 	for _, fault := range []string{"none", "swapped", "saturated", "lane", "sum"} {
 		assert.False(t, call[bool](p, "relaxedIsExactWith", fault), fault)
@@ -377,7 +377,7 @@ func TestSameBits(t *testing.T) {
 				t.Run(module, func(t *testing.T) {
 					p := newPage(t)
 					p.run(chromedp.Navigate(s.URL))
-					p.hook()
+					hook(p)
 					sameBits(p, s, path)
 				})
 			}

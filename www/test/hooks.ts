@@ -212,4 +212,4 @@ const hooks = {
   },
 };
 
-Object.assign(globalThis, { hooks });
+Object.assign(window, { hooks });

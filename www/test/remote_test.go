@@ -327,14 +327,10 @@ func newWebKit(t *testing.T) *remote {
 		switch command {
 		case "NewSession":
 			path = "/session"
-		case "DeleteSession":
-			method = http.MethodDelete
 		case "SetTimeouts":
 			path += "/timeouts"
 		case "Navigate":
 			path += "/url"
-		case "Refresh":
-			path += "/refresh"
 		case "ExecuteAsyncScript":
 			path += "/execute/async"
 		case "FindElement":

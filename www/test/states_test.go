@@ -303,7 +303,7 @@ func TestKeptImageAndItsFile(t *testing.T) {
 	p.pickers()
 	p.waitTiles(3)
 	p.do(`document.querySelector("#keep-images").click()`)
-	p.waitFor(`document.querySelectorAll(".tile").length === 3`)
+	p.waitTiles(3)
 	p.do(`document.querySelector("#add-folder").click()`)
 	p.waitFor(`document.querySelector("#message").textContent.includes("3 photos of this review found again")`)
 }
