@@ -515,7 +515,7 @@ function isBusy(): boolean {
   return (runner?.busy ?? false) || review.toClassify.size > 0 || review.toScore.size > 0;
 }
 
-/** Draws what is in view, and says that all is done only when it can be seen. */
+/** Draws what is in view, and says that all is done only when it can be seen and nothing above will give way any more. */
 function showGrid(): void {
   selection.keep(view);
   const index = view.indexOf(active);
@@ -525,7 +525,12 @@ function showGrid(): void {
   grid.setItems(view.length, index);
   layout.nothing.hidden = view.length > 0 || review.size === 0;
   decide.showChosen(selection.ids.size, [...selection.ids].filter(isToTryAgain).length);
-  setState("work", isBusy() ? "busy" : "idle");
+  const busy = isBusy();
+  if (!busy) {
+    showQueue();
+    filters.showCount();
+  }
+  setState("work", busy ? "busy" : "idle");
 }
 
 function isToTryAgain(id: number): boolean {

@@ -147,3 +147,51 @@ func TestCopies(t *testing.T) {
 	assert.False(t, eval[bool](p, field+`.checkVisibility()`))
 	assert.Empty(t, p.complaints())
 }
+
+// TestActiveTileIsThere: the grid named an active tile that a filter had taken away
+// until the next frame, which screen readers and axe-core stumbled over.
+func TestActiveTileIsThere(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.choose(threePhotos(t)...)
+	const named = `document.querySelector("#grid").getAttribute("aria-activedescendant")`
+	p.waitFor(named)
+	p.do(`{
+		globalThis.named = [];
+		new MutationObserver(() => named.push(` + named + `)).observe(document.querySelector("#grid"), { childList: true });
+	}`)
+	p.set("#search", "no such photo")
+	p.waitTiles(0)
+	seen := eval[[]*string](p, `named`)
+	require.NotEmpty(t, seen)
+	for _, name := range seen {
+		assert.Nil(t, name, "named after it was taken away")
+	}
+	p.click("#filter-clear")
+	p.waitTiles(3)
+	p.waitFor(`document.getElementById(` + named + `)?.matches(".tile")`)
+}
+
+// TestIdlePageStandsStill: the line of the queue went up to 200 ms after the page said that all was done, and
+// what stands below moved away under the pointer.
+func TestIdlePageStandsStill(t *testing.T) {
+	p := newPage(t)
+	p.view(1400, 900, "light")
+	p.open(tinySite(t).URL)
+	p.do(`{
+		globalThis.moves = [];
+		const top = () => document.querySelector("#filter-unsure").getBoundingClientRect().top;
+		new MutationObserver(() => {
+			if (document.body.dataset.work === "idle") {
+				const before = top();
+				setTimeout(() => moves.push(top() - before), 400);
+			}
+		}).observe(document.body, { attributeFilter: ["data-work"] });
+	}`)
+	p.choose(manyScenes(t, 9)...)
+	p.waitFor(`moves.length > 0`)
+	for _, move := range eval[[]float64](p, `moves`) {
+		assert.Zero(t, move, "pixels")
+	}
+}

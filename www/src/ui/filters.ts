@@ -168,7 +168,8 @@ export class Filters {
     this.unsureFields.forEach((each) => (each.hidden = !this.unsure.checked));
   }
 
-  private showCount(): void {
+  /** Shows how many photos there are, and the fields that these photos need. */
+  showCount(): void {
     const { duplicates } = this.review.counts;
     this.copiesField.hidden = duplicates === 0 && this.copies.value === "";
     this.copiesName.textContent = strings.filters.option(strings.filters.copies, duplicates);

@@ -66,6 +66,7 @@ export class Grid {
         tile.show(index, index === active);
       }
     }
+    this.nameActive();
     this.schedule();
   }
 
@@ -141,6 +142,11 @@ export class Grid {
         break;
       }
     }
+    this.nameActive();
+  }
+
+  /** Names the active item's tile for screen readers, while it is there. */
+  private nameActive(): void {
     const active = this.shown.get(this.active);
     if (active) {
       this.element.setAttribute("aria-activedescendant", active.element.id);
