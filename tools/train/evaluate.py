@@ -9,6 +9,8 @@ Contract
                              category is given and all categories of the photo's set are compared under it.
   rationale_accuracy(...)    share of photos whose best rationale, among all rationales of the set, is one of
                              their category's.
+  doubly_right(...)          {set: ({method: (top-1, RR)}, photos)} of "ecor" and "independent", and of "all" sets' photos
+                             together; docs/evaluation.md says what RR is. Photos whose category has rationales.
 """
 import numpy as np
 import torch
@@ -95,4 +97,72 @@ def rationale_accuracy(model, bpe, texts, photos, rows, vectors):
         bank = encode_texts(model, bpe, [prompt(RATIONALE, r=r) for r in known])
         best = (vectors[[at for at, _ in members]] @ bank.t()).argmax(1).tolist()
         result[s] = (float(np.mean([known[b] in k.own for b, (_, k) in zip(best, members)])), len(members))
+    return result
+
+
+def is_doubly_right(pairs, gold, right):
+    """pairs: the five best (category, rationale), best first; right: the rationales of the category gold."""
+    counts = {}
+    for c, r in pairs:
+        counts[c] = counts.get(c, 0) + 1
+        if c == gold and r in right:
+            return max(counts, key=counts.get) == gold  # of equal counts the first met
+    return False
+
+
+def candidates(texts, s):
+    """{name: right rationales} of a set's categories, those of one name together."""
+    found = {}
+    for k in texts.classes:
+        if k.set == s:
+            found.setdefault(k.names[0], set()).update(k.own or k.collected)
+    return found
+
+
+def keep_best(best, joint, pairs):
+    """best: (probabilities, pairs) [n, at most 5] so far; joint: P(c, r | I) of more pairs [n, m]."""
+    p, pairs = torch.cat([best[0], joint], 1), torch.cat([best[1], pairs.expand(len(joint), -1)], 1)
+    top = p.topk(min(5, p.shape[1]), 1).indices
+    return p.gather(1, top), pairs.gather(1, top)
+
+
+@torch.no_grad()
+def doubly_right(model, bpe, texts, photos, rows, vectors):
+    per_set = {}
+    for at, i in enumerate(rows):
+        s, c, _, _ = photos.rows[i]
+        per_set.setdefault(s, []).append((at, texts.classes[texts.index[s, c]].names[0]))
+    result, together = {}, {"ecor": [], "independent": []}
+    for s, members in sorted(per_set.items()):
+        right = candidates(texts, s)
+        names, known = sorted(right), sorted(set().union(*right.values()))
+        members = [(at, name) for at, name in members if right[name]]
+        if not members:
+            continue
+        scaled = model.scale() * vectors[[at for at, _ in members]]
+
+        def among(strings):
+            return (scaled @ encode_texts(model, bpe, strings).t()).softmax(1)
+
+        of_name = among([prompt(CATEGORY, c=n) for n in names])
+        of_rationale = among([prompt(RATIONALE, r=r) for r in known])
+        none = scaled.new_zeros(len(members), 0)
+        best = {m: (none, none.long()) for m in together}
+        marginal = {"ecor": torch.zeros_like(of_name), "independent": of_name}
+        for j, r in enumerate(known):
+            given = among([prompt(CONDITIONAL_B, c=n, r=r) for n in names]) * of_rationale[:, j:j + 1]
+            marginal["ecor"] += given
+            pairs = torch.arange(len(names)) * len(known) + j
+            best["ecor"] = keep_best(best["ecor"], given, pairs)
+            best["independent"] = keep_best(best["independent"], of_name * of_rationale[:, j:j + 1], pairs)
+        result[s] = {}, len(members)
+        for m, (_, pairs) in best.items():
+            seen = []
+            for (_, name), first, five in zip(members, marginal[m].argmax(1).tolist(), pairs.tolist()):
+                five = [(names[p // len(known)], known[p % len(known)]) for p in five]
+                seen.append((names[first] == name, is_doubly_right(five, name, right[name])))
+            result[s][0][m] = tuple(np.mean(seen, 0).tolist())
+            together[m] += seen
+    if result:
+        result["all"] = {m: tuple(np.mean(seen, 0).tolist()) for m, seen in together.items()}, len(together["ecor"])
     return result

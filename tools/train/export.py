@@ -21,7 +21,7 @@ import struct
 import numpy as np
 import torch
 
-from . import lora
+from . import lora, visual
 from .data import MEAN, STD, normalise
 from .model import Clip, pad_texts
 
@@ -82,10 +82,13 @@ def read_checkpoint(path):
 def from_checkpoint(state, plain=False):
     """A Clip with the averaged weights of a training run's state; plain: those of its last step."""
     model = Clip(state["config"])
-    if state["lora"]:
-        lora.attach(model, state["lora"])
+    rank, number = (state["options"].get(name, 0) for name in ("lora", "visual"))
+    if rank:
+        lora.attach(model, rank)
+    if number:
+        visual.attach(model, number)
     model.load_state_dict(state["model" if plain else "average"])
-    if state["lora"]:
+    if rank:
         lora.merge(model)
     return model
 

@@ -52,7 +52,12 @@ def parser():
             s.add_argument("--size", type=int, default=96, help="side of the model's photos in pixels, whole patches; pack them as large")
             s.add_argument("--mix", type=float, default=0, help="share of the photos that are two photos in one (CutMix, MixUp)")
         else:
-            s.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
+            few = s.add_mutually_exclusive_group()
+            few.add_argument("--lora", type=int, default=0, metavar="RANK", help="train low-rank changes only, not all weights")
+            few.add_argument("--visual-prompts", type=int, default=0, metavar="N", help="train N tokens before each layer of the image "
+                             "tower only; such a model can be evaluated, not exported")
+            few.add_argument("--texts-only", action="store_true", help="train the text tower only; photos are embedded once; into --work/ecor-texts")
+            s.add_argument("--rivals", type=int, default=64, help="categories that stage 2 compares under a rationale")
             s.add_argument("--foreign", type=float, default=0, help="share of the photos whose group's rationale is any category's")
             s.add_argument("--control", action="store_true", help="plain CLIP loss instead, into --work/control")
             s.add_argument("--from", dest="source", help="CLIPModel folder to start from (default: the averaged "
@@ -63,7 +68,8 @@ def parser():
     s.add_argument("--plain", action="store_true", help="the weights of the last step, not their average")
     s.add_argument("--blend", type=float, default=1, metavar="SHARE", help="how much of what fine-tuning changed is kept, 0 to 1")
     s = add("evaluate", "top-1 per set and both conditional templates, in float32")
-    s.add_argument("model", help="a CLIPModel folder")
+    s.add_argument("model", help="a CLIPModel folder, or a last.pt")
+    s.add_argument("--doubly-right", action="store_true", help="also RR of ecor and independent; takes minutes")
     s.add_argument("--part", choices=("val", "test"), default="val")
     s.add_argument("--photos", type=int, default=0, help="only this many, drawn at random")
     return p
@@ -90,9 +96,11 @@ def train_run(a, net, tokens, source=None):
     kind = "control" if getattr(a, "control", False) else a.command
     options = train.Options(kind=kind, steps=a.steps, minutes=a.minutes, batch=a.batch, rate=a.rate, muon=a.muon, seed=a.seed,
                             warmup=a.warmup, average=a.average, bfloat16=a.bfloat16, save_every=a.save_every, lora=getattr(a, "lora", 0),
-                            mix=getattr(a, "mix", 0), foreign=getattr(a, "foreign", 0))
-    run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options,
-                    os.path.join(a.work, kind), log, source=source, threads=a.threads, device=a.device)
+                            mix=getattr(a, "mix", 0), foreign=getattr(a, "foreign", 0), visual=getattr(a, "visual_prompts", 0),
+                            texts_only=getattr(a, "texts_only", False), rivals=getattr(a, "rivals", 64))
+    folder = os.path.join(a.work, kind + ("-texts" if options.texts_only else ""))
+    run = train.Run(load_texts(a), data.Photos(os.path.join(a.work, "packed"), "train"), tokens, net, options, folder, log,
+                    source=source, threads=a.threads, device=a.device)
     log("%d parameters, %d photos, %d names; %s" % (
         sum(p.numel() for p in net.parameters()), len(run.photos), len(run.bank.names), options))
     last = os.path.join(run.folder, "last.pt")
@@ -142,6 +150,8 @@ def command_export(a):
     from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, RATIONALE, prompt
     torch.set_num_threads(a.threads)
     state = export.read_checkpoint(a.checkpoint)
+    if state["options"].get("visual"):
+        raise SystemExit("%s has deep visual prompts, for which CLIPModel's layout has no place; evaluate takes the checkpoint itself" % a.checkpoint)
     net = export.from_checkpoint(state, a.plain)
     folder = state["source"]
     if a.blend < 1:
@@ -168,7 +178,12 @@ def command_evaluate(a):
     import numpy as np
     from . import bpe, data, evaluate, export
     torch.set_num_threads(a.threads)
-    net, tokens, texts = export.load(a.model), bpe.Bpe.load(a.model), load_texts(a)
+    if os.path.isdir(a.model):
+        net, folder = export.load(a.model), a.model
+    else:
+        state = export.read_checkpoint(a.model)
+        net, folder = export.from_checkpoint(state), state["source"]
+    tokens, texts = bpe.Bpe.load(folder), load_texts(a)
     photos = data.Photos(os.path.join(a.work, "packed"), a.part)
     rows = [i for i, (s, c, _, _) in enumerate(photos.rows) if s != "imagenet-samples"]
     if a.photos:
@@ -183,6 +198,11 @@ def command_evaluate(a):
         log("rationale  %-16s %5.1f %%  (%d photos)" % (s, 100 * accuracy, n))
     for template, (accuracy, n) in evaluate.stage2_accuracy(*together).items():
         log("given r    %5.1f %%  (%d photos)  %s" % (100 * accuracy, n, template))
+    if not a.doubly_right:
+        return
+    for s, (methods, n) in evaluate.doubly_right(*together).items():
+        log("%-27s %s  (%d photos)" % (s, "  ".join("%s: top-1 %.1f %%, RR %.1f %%" % (m, 100 * top1, 100 * rr)
+                                                    for m, (top1, rr) in methods.items()), n))
 
 
 def main(arguments=None):

@@ -13,6 +13,7 @@ A step of `pretrain` sums
 A step of `ecor` takes photos of one label set, in groups that share a rationale, and sums the CLIP loss with rationale
 prompts (against other rationales of the set: stage 1), the CLIP loss with conditional prompts (a photo against the
 set's categories under its group's rationale: stage 2; counted twice), and half the category loss as an anchor.
+With texts_only photos are embedded once and the text tower is all that is trained.
 A step of `control` has the plain CLIP loss with captions of category and rationale in their place, for the same photos and
 rationales: what ECOR's loss is compared with.
 
@@ -27,19 +28,20 @@ from collections import namedtuple
 import numpy as np
 import torch
 
-from . import data, labelsets, lora, losses, muon, prompts
+from . import data, labelsets, lora, losses, muon, prompts, visual
 from .blocked import allowed
 from .export import read_checkpoint
 from .model import on, pad_texts
 from .texts import CATEGORY, CONDITIONAL_A, CONDITIONAL_B, OTHER_CATEGORY, OTHER_RATIONALE, RATIONALE, prompt
 
-Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign",
-                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0))
+Options = namedtuple("Options", "kind steps minutes batch rate muon warmup decay average seed bfloat16 save_every stages lora mix foreign "
+                     "visual texts_only rivals",
+                     defaults=("pretrain", 4000, 0, 256, 1e-3, 0.01, 100, 0.1, 0.998, 1, False, 180, None, 0, 0, 0, 0, False, 64))
 # (until this share of the run, share of the model's side, patches kept)
 STAGES = {"pretrain": ((0.55, 2 / 3, None), (1.0, 1, None)), "ecor": ((1.0, 1, None),), "control": ((1.0, 1, None),)}
 
-# Of a fine-tuning batch: photos of a group, rationales that stage 1 compares, categories that stage 2 compares.
-PHOTOS, RATIONALES, RIVALS = 8, 128, 64
+# Of a fine-tuning batch: photos of a group, rationales that stage 1 compares.
+PHOTOS, RATIONALES = 8, 128
 
 
 def labels_fit(pairs, batch, labels):
@@ -74,6 +76,11 @@ class Run:
             self.others.setdefault(texts.classes[c].set, []).append(c)
         if options.lora:
             lora.attach(model, options.lora)
+        if options.visual:
+            visual.attach(model, options.visual)
+        if options.texts_only:
+            for n, p in model.named_parameters():
+                p.requires_grad_(n.startswith("text"))
         self.optimizers = muon.optimizers(model, options.rate, options.muon, options.decay,
                                           torch.bfloat16 if options.bfloat16 else torch.float32)
         self.average = {n: p.detach().clone() for n, p in model.named_parameters()}
@@ -83,6 +90,7 @@ class Run:
         self.groups = np.random.RandomState(options.seed + 4)
         self.torch_random = torch.Generator().manual_seed(options.seed + 2)
         torch.manual_seed(options.seed + 3)
+        self.vectors = None  # of all photos, where the image tower is not trained
         self.step, self.seconds, self.shown = 0, 0.0, {}
         self.patch = model.config["vision_config"]["patch_size"]
 
@@ -91,7 +99,7 @@ class Run:
         return {"model": self.model.state_dict(), "average": self.average, "optimizers": [x.state_dict() for x in self.optimizers],
                 "step": self.step, "seconds": self.seconds, "sampler": self.sampler.state(),
                 "random": self.random.get_state(), "groups": self.groups.get_state(), "torch_random": self.torch_random.get_state(),
-                "torch_global": torch.get_rng_state(), "config": self.model.config, "lora": self.o.lora, "source": self.source,
+                "torch_global": torch.get_rng_state(), "config": self.model.config, "source": self.source,
                 "began": self.began, "options": self.o._asdict()}
 
     def save(self, name="last.pt"):
@@ -103,7 +111,7 @@ class Run:
     def restore(self, path):
         state = read_checkpoint(path)
         for name, now in self.o._asdict().items():
-            before = state["options"][name]
+            before = state["options"].get(name, Options._field_defaults.get(name))
             if before != now and name != "save_every":
                 raise ValueError("%s: that run has %s %r, not %r; go on with the same options, or in another folder" % (
                     path, name, before, now))
@@ -197,7 +205,7 @@ class Run:
         for g, r in enumerate(batch.rationales):
             mine = np.flatnonzero(batch.group == g)
             true = batch.category[mine]
-            chosen = labels.rivals(r, true.tolist(), RIVALS, self.random)
+            chosen = labels.rivals(r, true.tolist(), self.o.rivals, self.random)
             texts = self.encode([prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c in chosen])
             with torch.autocast(self.device.type, enabled=False):
                 logits = scale.float() * images[mine].float() @ texts.float().t()
@@ -222,6 +230,20 @@ class Run:
         strings = [prompt(CONDITIONAL_B, c=labels.names[c], r=r) for c, r in pairs]
         return losses.multi_positive(self.logits(images, strings, scale), labels_fit(pairs, batch, labels).to(self.device))
 
+    def augmented(self, rows, generator, side):
+        return data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], generator, side, 0.5)
+
+    @torch.no_grad()
+    def embed(self):
+        """Vectors [photos, d] of all photos, each augmented once."""
+        generator, parts = torch.Generator().manual_seed(self.o.seed + 5), []
+        for rows in np.array_split(np.arange(len(self.photos)), -(-len(self.photos) // 256)):
+            pixels = self.augmented(rows, generator, self.model.side)
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.o.bfloat16):
+                parts.append(self.model.image(pixels.to(self.device)))
+        self.log("embedded %d photos" % len(self.photos))
+        return torch.cat(parts)
+
     def one_step(self):
         o = self.o
         stages = o.stages or STAGES[o.kind]
@@ -233,16 +255,19 @@ class Run:
             batch = labels.draw(o.batch // PHOTOS, PHOTOS, o.foreign, self.groups)
             rows = batch.rows
         classes = torch.from_numpy(self.row_class[rows])
-        pixels = data.augment(self.photos.batch(rows), [self.photos.rows[i][2] for i in rows], self.torch_random,
-                              side, 0.5)
         mixed = int(o.batch * o.mix)
         plain = o.batch - mixed
-        pixels, other, weight = data.mix(pixels, mixed, self.torch_random)
+        if o.texts_only:
+            other = weight = None
+            if self.vectors is None:
+                self.vectors = self.embed()
+        else:
+            pixels, other, weight = data.mix(self.augmented(rows, self.torch_random, side), mixed, self.torch_random)
         for group in (g for x in self.optimizers for g in x.param_groups):
             group["lr"] = group["share"] * self.rate()
         self.model.train()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=o.bfloat16):
-            images = self.model.image(pixels.to(self.device), keep)
+            images = self.vectors[rows] if o.texts_only else self.model.image(pixels.to(self.device), keep)
             scale = self.model.scale()
             names = self.names_loss(images, classes, scale, other, weight)
             images, classes = images[:plain], classes[:plain]

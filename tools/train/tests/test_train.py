@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 import torch
 
-from tools.train import data, export, labelsets, lora, model, muon, texts, train
+from tools.train import data, export, labelsets, lora, main, model, muon, texts, train, visual
 
 import made_up
 
@@ -175,10 +175,9 @@ class ModelTest(unittest.TestCase):
             self.assertTrue(0.5 < values.min() and values.max() < 1.3, values)
 
     def test_every_trained_weight_has_one_optimizer(self):
-        for rank in (0, 2):
+        for attach in (lambda net: None, lambda net: lora.attach(net, 2), lambda net: visual.attach(net, 2)):
             net = model.Clip(made_up.config(self.tokens))
-            if rank:
-                lora.attach(net, rank)
+            attach(net)
             held = [p for o in muon.optimizers(net, 1e-3, 0.01, 0.1) for g in o.param_groups for p in g["params"]]
             self.assertEqual(sorted(map(id, held)), sorted(id(p) for p in net.parameters() if p.requires_grad))
 
@@ -200,10 +199,12 @@ class RunTest(unittest.TestCase):
         return train.Run(self.texts, self.photos, self.tokens, net, options, os.path.join(self.folder.name, kind), log=lambda t: None)
 
     def test_training_lowers_the_loss(self):
-        for kind, more in (("pretrain", {}), ("pretrain", {"muon": 0}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4})):
+        for kind, more in (("pretrain", {}), ("pretrain", {"muon": 0}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4}),
+                           ("ecor", {"visual": 4}), ("ecor", {"texts_only": True})):
             run = self.run_of(kind, 40, **more)
             seen = [run.one_step() for _ in range(40)]
-            self.assertLess(np.mean(seen[-8:]), 0.85 * np.mean(seen[:8]), (kind, more))
+            most = 0.95 if "visual" in more else 0.85  # a few tokens before towers that know nothing
+            self.assertLess(np.mean(seen[-8:]), most * np.mean(seen[:8]), (kind, more))
 
     def test_lora_trains_low_rank_changes_only_and_merges(self):
         run = self.run_of("ecor", 3, lora=4)
@@ -220,8 +221,45 @@ class RunTest(unittest.TestCase):
             else:
                 self.assertTrue(torch.equal(v, old), k)
 
+    def test_visual_prompts_are_all_that_is_trained(self):
+        run = self.run_of("ecor", 3, visual=3)
+        before = {k: v.clone() for k, v in run.model.state_dict().items()}
+        for _ in range(3):
+            run.one_step()
+        for k, v in run.model.state_dict().items():
+            self.assertEqual(torch.equal(v, before[k]), not k.endswith(".prompts"), k)
+        net = export.from_checkpoint(run.state()).eval()
+        # Word by word: in every layer beside the photo's tokens, and gone after it.
+        pixels, vision = torch.randn(2, 3, 32, 32), net.vision_model
+        x = vision.pre_layrnorm(vision.embeddings(pixels))
+        for i, layer in enumerate(vision.encoder.layers):
+            x = torch.cat([x, run.average["vision_model.encoder.layers.%d.prompts" % i].expand(2, -1, -1)], 1)
+            x = x + layer.self_attn(layer.layer_norm1(x))[0]
+            x = (x + layer.mlp(layer.layer_norm2(x)))[:, :17]
+        want = torch.nn.functional.normalize(net.visual_projection(vision.post_layernorm(x[:, 0])), dim=-1)
+        self.assertLess((net.image(pixels) - want).abs().max().item(), 1e-6)
+
+    def test_texts_only_leaves_the_image_tower(self):
+        run = self.run_of("ecor", 3, texts_only=True, foreign=0.5, rivals=3)
+        before = {k: v.clone() for k, v in run.model.state_dict().items()}
+        for _ in range(3):
+            run.one_step()
+        for k, v in run.model.state_dict().items():
+            if not k.endswith("k_proj.bias"):  # a softmax does not feel it
+                self.assertEqual(torch.equal(v, before[k]), not k.startswith("text"), k)
+        self.assertEqual(run.vectors.shape, (len(self.photos), 32))
+
+    def test_visual_prompts_are_not_exported(self):
+        run = self.run_of("ecor", 1, visual=3)
+        run.loop()
+        out = os.path.join(self.folder.name, "out")
+        with self.assertRaisesRegex(SystemExit, "deep visual prompts"):
+            main.main(["export", "--data", self.folder.name, os.path.join(run.folder, "last.pt"), out])
+        self.assertFalse(os.path.exists(out))
+
     def test_resumed_run_equals_uninterrupted_run(self):
-        for kind, more in (("pretrain", {"mix": 0.5}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4})):
+        for kind, more in (("pretrain", {"mix": 0.5}), ("ecor", {}), ("control", {}), ("ecor", {"lora": 4}), ("ecor", {"visual": 4}),
+                           ("control", {"texts_only": True})):
             whole = self.run_of(kind, 6, **more)
             for _ in range(6):
                 whole.one_step()
