@@ -13,8 +13,8 @@ from torch.nn.utils import parametrize
 class LowRank(nn.Module):
     def __init__(self, weight, rank):
         super().__init__()
-        self.down = nn.Parameter(torch.randn(rank, weight.shape[1]) * weight.shape[1] ** -0.5)
-        self.up = nn.Parameter(torch.zeros(weight.shape[0], rank))
+        self.down = nn.Parameter(torch.randn(rank, weight.shape[1], device=weight.device) * weight.shape[1] ** -0.5)
+        self.up = nn.Parameter(torch.zeros(weight.shape[0], rank, device=weight.device))
 
     def forward(self, weight):
         return weight + self.up @ self.down

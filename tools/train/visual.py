@@ -25,6 +25,6 @@ def attach(model, number):
     patches = model.vision_model.embeddings.patch_embedding.weight
     bound = (6 / (patches[0].numel() + patches.shape[0])) ** 0.5  # the paper's: Xavier's for one patch
     for layer in model.vision_model.encoder.layers:
-        layer.prompts = nn.Parameter(torch.empty(1, number, patches.shape[0]).uniform_(-bound, bound))
+        layer.prompts = nn.Parameter(torch.empty(1, number, patches.shape[0], device=patches.device).uniform_(-bound, bound))
         layer.register_forward_pre_hook(put_in)
         layer.register_forward_hook(take_out)

@@ -174,6 +174,13 @@ class ModelTest(unittest.TestCase):
             values = torch.linalg.svdvals(muon.orthogonal(torch.randn(*shape)))
             self.assertTrue(0.5 < values.min() and values.max() < 1.3, values)
 
+    def test_added_weights_are_on_the_model_s_device(self):
+        """Those of low ranks stayed on the CPU where the model was on a GPU; "meta" stands for one here."""
+        for attach in (lora.attach, visual.attach):
+            net = model.Clip(made_up.config(self.tokens)).to("meta")
+            attach(net, 2)
+            self.assertEqual({p.device.type for p in net.parameters()}, {"meta"})
+
     def test_every_trained_weight_has_one_optimizer(self):
         for attach in (lambda net: None, lambda net: lora.attach(net, 2), lambda net: visual.attach(net, 2)):
             net = model.Clip(made_up.config(self.tokens))
