@@ -38,17 +38,22 @@ def encode_photos(model, photos, rows, batch=64):
     return torch.cat([model.image(normalise(photos.batch(rows[i:i + batch]), model.side)) for i in range(0, len(rows), batch)])
 
 
-def category_accuracy(model, bpe, texts, photos, rows, vectors):
-    per_set = {}
+def by_set(texts, photos, rows):
+    """[(set, [(place in rows, its Class)])] of photos, in the order of the sets' names."""
+    found = {}
     for at, i in enumerate(rows):
         s, c, _, _ = photos.rows[i]
-        per_set.setdefault(s, []).append((at, texts.classes[texts.index[s, c]].names[0]))
+        found.setdefault(s, []).append((at, texts.classes[texts.index[s, c]]))
+    return sorted(found.items())
+
+
+def category_accuracy(model, bpe, texts, photos, rows, vectors):
     result = {}
-    for s, members in sorted(per_set.items()):
+    for s, members in by_set(texts, photos, rows):
         names = sorted({k.names[0] for k in texts.classes if k.set == s})
         bank = encode_texts(model, bpe, [prompt(CATEGORY, c=n) for n in names])
         best = (vectors[[at for at, _ in members]] @ bank.t()).argmax(1).tolist()
-        result[s] = (float(np.mean([names[b] == n for b, (_, n) in zip(best, members)])), len(members))
+        result[s] = (float(np.mean([names[b] == k.names[0] for b, (_, k) in zip(best, members)])), len(members))
     return result
 
 
@@ -84,12 +89,8 @@ def stage2_accuracy(model, bpe, texts, photos, rows, vectors, seed=1, most=300):
 
 
 def rationale_accuracy(model, bpe, texts, photos, rows, vectors):
-    per_set = {}
-    for at, i in enumerate(rows):
-        s, c, _, _ = photos.rows[i]
-        per_set.setdefault(s, []).append((at, texts.classes[texts.index[s, c]]))
     result = {}
-    for s, members in sorted(per_set.items()):
+    for s, members in by_set(texts, photos, rows):
         known = sorted({r for k in texts.classes if k.set == s for r in k.own})
         members = [(at, k) for at, k in members if k.own]
         if not members or not known:
@@ -128,15 +129,11 @@ def keep_best(best, joint, pairs):
 
 @torch.no_grad()
 def doubly_right(model, bpe, texts, photos, rows, vectors):
-    per_set = {}
-    for at, i in enumerate(rows):
-        s, c, _, _ = photos.rows[i]
-        per_set.setdefault(s, []).append((at, texts.classes[texts.index[s, c]].names[0]))
     result, together = {}, {"ecor": [], "independent": []}
-    for s, members in sorted(per_set.items()):
+    for s, members in by_set(texts, photos, rows):
         right = candidates(texts, s)
         names, known = sorted(right), sorted(set().union(*right.values()))
-        members = [(at, name) for at, name in members if right[name]]
+        members = [(at, k.names[0]) for at, k in members if right[k.names[0]]]
         if not members:
             continue
         scaled = model.scale() * vectors[[at for at, _ in members]]

@@ -80,6 +80,15 @@ def load_texts(a):
     return Texts(a.data, a.labels, a.category_map)
 
 
+def open_model(path):
+    """The model of a CLIPModel folder or of a run's last.pt, and the folder of its tokenizer."""
+    from . import export
+    if os.path.isdir(path):
+        return export.load(path), path
+    state = export.read_checkpoint(path)
+    return export.from_checkpoint(state), state["source"]
+
+
 def command_pack(a):
     from . import data
     data.pack(a.data, os.path.join(a.work, "packed"), a.size)
@@ -132,13 +141,9 @@ def command_pretrain(a):
 
 
 def command_ecor(a):
-    from . import bpe, export
+    from . import bpe
     torch.manual_seed(a.seed)
-    if a.source:
-        net, folder = export.load(a.source), a.source
-    else:
-        state = export.read_checkpoint(os.path.join(a.work, "pretrain", "last.pt"))
-        net, folder = export.from_checkpoint(state), state["source"]
+    net, folder = open_model(a.source or os.path.join(a.work, "pretrain", "last.pt"))
     run, _ = train_run(a, net, bpe.Bpe.load(folder), source=folder)
     run.loop()
 
@@ -176,13 +181,9 @@ def command_export(a):
 
 def command_evaluate(a):
     import numpy as np
-    from . import bpe, data, evaluate, export
+    from . import bpe, data, evaluate
     torch.set_num_threads(a.threads)
-    if os.path.isdir(a.model):
-        net, folder = export.load(a.model), a.model
-    else:
-        state = export.read_checkpoint(a.model)
-        net, folder = export.from_checkpoint(state), state["source"]
+    net, folder = open_model(a.model)
     tokens, texts = bpe.Bpe.load(folder), load_texts(a)
     photos = data.Photos(os.path.join(a.work, "packed"), a.part)
     rows = [i for i, (s, c, _, _) in enumerate(photos.rows) if s != "imagenet-samples"]

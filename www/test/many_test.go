@@ -129,17 +129,19 @@ func TestManyPhotos(t *testing.T) {
 		Duration int // milliseconds
 	}
 	tasks := eval[[]task](p, `tasks`)
+	all := tasks
 	p.save("decided")
-	// Another program may have had its moment: what is over the limit has to be so twice.
+	// Another program may have had its moment: too many long tasks have to be so twice.
 	if len(tasks) > longTasks*n/1000 {
 		t.Logf("once more: %v", tasks)
 		p.do(`tasks = tasks.filter(({ phase }) => phase === "adding")`)
 		p.goThrough(n, "f", "flag")
 		tasks = eval[[]task](p, `tasks`)
+		all = append(all, tasks...)
 	}
 	crowded := max(before, p.contention())
 	longest := 0
-	for _, task := range tasks {
+	for _, task := range all {
 		longest = max(longest, task.Duration)
 	}
 	for range 2 {
